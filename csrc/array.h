@@ -1,0 +1,70 @@
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <string>
+#include <vector>
+
+// What NumPy arrays and the arrays of devices have in common.
+namespace baregrad {
+
+enum class DType { float32, float64, int64, uint8, boolean, other };
+
+inline const char* name_of(DType dtype) {
+  constexpr const char* names[] = {"float32", "float64", "int64", "uint8", "bool", "other"};
+  return names[int(dtype)];
+}
+
+inline int64_t size_of(DType dtype) {
+  constexpr int64_t sizes[] = {4, 8, 8, 1, 1, 0};
+  return sizes[int(dtype)];
+}
+
+using Shape = std::vector<int64_t>;
+
+// (2, 3), (2,), ()
+inline std::string text(const Shape& shape) {
+  std::string list;
+  for (int64_t length : shape) list += (list.empty() ? "" : ", ") + std::to_string(length);
+  return "(" + list + (shape.size() == 1 ? ",)" : ")");
+}
+
+inline int64_t elements(const Shape& shape) {
+  int64_t n = 1;
+  for (int64_t length : shape)
+    if (__builtin_mul_overflow(n, length, &n)) throw std::bad_alloc();
+  return n;
+}
+
+inline Shape contiguous_strides(const Shape& shape, int64_t item) {
+  Shape strides(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0; item *= std::max<int64_t>(shape[axis], 1))
+    strides[axis] = item;
+  return strides;
+}
+
+inline bool is_contiguous(const Shape& shape, const Shape& strides, int64_t item) {
+  bool contiguous = true;
+  for (size_t axis = shape.size(); axis-- > 0; item *= shape[axis]) {
+    if (shape[axis] == 0) return true;  // nothing is out of order
+    if (shape[axis] != 1 && strides[axis] != item) contiguous = false;
+  }
+  return contiguous;
+}
+
+// The bytes that an array spans: [low, high) around its first element.
+struct Extent {
+  const char *low, *high;
+};
+inline Extent extent(const void* data, const Shape& shape, const Shape& strides, int64_t item) {
+  Extent e = {static_cast<const char*>(data), static_cast<const char*>(data) + item};
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] == 0) return {e.low, e.low};
+    (strides[axis] < 0 ? e.low : e.high) += (shape[axis] - 1) * strides[axis];
+  }
+  return e;
+}
+
+}  // namespace baregrad

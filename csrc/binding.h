@@ -1,0 +1,133 @@
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+
+#include "dispatch.h"
+#include "profile.h"
+
+#ifdef BAREGRAD_DEVICE
+#include "../cuda/array.h"
+#define STREAM_ARGUMENT , baregrad::current_stream()
+#else
+#include "numpy_array.h"
+#define STREAM_ARGUMENT
+#endif
+
+// What every binding in ops/ is made of. A binding names its arguments once, by Call, and each is
+// checked as it is named; then it runs the kernel. Only `View` (numpy_array.h or ../cuda/array.h)
+// knows what an array is.
+namespace baregrad {
+
+namespace py = pybind11;
+
+// Estimated nanoseconds above which the GIL is released: doing so around a short kernel beside a
+// busy Python thread costs 3.7 ms.
+constexpr double kReleaseGil = 1e6;
+
+// For estimates only: what one thread surely reaches.
+constexpr double kFlopsPerNanosecond = 20, kBytesPerNanosecond = 10;
+
+class Call {
+ public:
+  explicit Call(const char* op) : op_(op) {}
+
+  [[noreturn]] void wrong_value(const std::string& sentence) const {
+    throw py::value_error("[" + std::string(op_) + "] " + sentence);
+  }
+  [[noreturn]] void wrong_type(const std::string& sentence) const {
+    throw py::type_error("[" + std::string(op_) + "] " + sentence);
+  }
+
+  // A float32 array with any strides.
+  View floats(const char* name, py::handle value) const {
+    View view = array(name, value);
+    expect_dtype(view, DType::float32);
+    return view.aligned();
+  }
+
+  // A float32 array in row-major order, copied if it was not.
+  View contiguous(const char* name, py::handle value) const {
+    return floats(name, value).contiguous();
+  }
+
+  // Class labels: integers of any width, as contiguous int64.
+  View labels(const char* name, py::handle value) const {
+    View view = array(name, value);
+    if (!view.is_integer()) wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected int64");
+    return view.as_int64();
+  }
+
+  View array(const char* name, py::handle value) const {
+    std::optional<View> view = View::of(value, name);
+    if (!view)
+      wrong_type(std::string(name) + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " +
+                 View::kind());
+    return *view;
+  }
+
+  // Where to write: `value` or, if that is None, a new float32 array.
+  View output(const char* name, py::handle value, const Shape& shape) const {
+    if (value.is_none()) return View::make(DType::float32, shape);
+    View view = array(name, value);
+    expect_dtype(view, DType::float32);
+    expect_shape(view, shape);
+    if (!view.writeable) wrong_value(view.name + " is read-only");
+    if (!view.is_aligned()) wrong_value(view.name + " is not aligned to its elements");
+    return view;
+  }
+
+  // An array that the kernel changes in place: it cannot be a copy.
+  View in_place(const char* name, py::handle value, DType dtype = DType::float32) const {
+    View view = array(name, value);
+    expect_dtype(view, dtype);
+    if (!view.writeable) wrong_value(view.name + " is read-only");
+    if (!view.is_contiguous())
+      wrong_value(view.name + " has strides " + text(view.strides) + " in bytes, expected a contiguous array");
+    return view;
+  }
+
+  void expect_dtype(const View& view, DType dtype) const {
+    if (view.dtype != dtype)
+      wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected " + name_of(dtype));
+  }
+  void expect_shape(const View& view, const Shape& shape) const {
+    if (view.shape != shape) wrong_shape(view, text(shape));
+  }
+  // One letter for each axis of any length: expect_rank(a, "mk") says "expected (m, k)".
+  void expect_rank(const View& view, const std::string& letters) const {
+    if (view.shape.size() == letters.size()) return;
+    std::string expected;
+    for (char letter : letters) expected += (expected.empty() ? "" : ", ") + std::string(1, letter);
+    wrong_shape(view, "(" + expected + (letters.size() == 1 ? ",)" : ")"));
+  }
+  [[noreturn]] void wrong_shape(const View& view, const std::string& expected) const {
+    wrong_value(view.name + " has shape " + text(view.shape) + ", expected " + expected);
+  }
+
+  // An output may be the very array of an elementwise input, but no other view of its memory.
+  void expect_apart(const View& out, const View& in, bool may_be_same) const {
+    if (!out.overlaps(in) || (may_be_same && out.data == in.data && out.strides == in.strides)) return;
+    wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
+                (may_be_same ? ", or " + in.name + " itself" : ""));
+  }
+
+  // Run the kernel, which takes about this long: the one place that profiles and drops the GIL.
+  template <class Kernel>
+  void run(double nanoseconds, const Kernel& kernel) const {
+    const Stopwatch stopwatch(op_);
+    if (nanoseconds > kReleaseGil) {
+      py::gil_scoped_release release;
+      kernel();
+    } else {
+      kernel();
+    }
+    check_device(op_);
+  }
+
+ private:
+  const char* op_;
+};
+
+}  // namespace baregrad

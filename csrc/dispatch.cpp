@@ -1,0 +1,69 @@
+#include "dispatch.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+
+namespace baregrad {
+namespace {
+
+std::atomic<const Kernels*>& in_use() {
+  static std::atomic<const Kernels*> table{available().front()};
+  return table;
+}
+
+const Kernels& named(const std::string& name) {
+  std::string names;
+  for (const Kernels* table : available()) {
+    if (name.empty() || name == table->name) return *table;
+    names += (names.empty() ? "" : ", ") + std::string(table->name);
+  }
+  throw std::invalid_argument("[use] isa is '" + name + "', expected one that this CPU has: " + names);
+}
+
+void lay_over(Kernels& table, const Alternative& alternative) {
+  void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) throw std::invalid_argument("[use] " + alternative.op + ": " + dlerror());
+  const auto plugin = reinterpret_cast<Plugin>(dlsym(library, "baregrad_plugin"));
+  const std::string where = "[use] " + alternative.op + ": " + alternative.path;
+  if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
+  const Kernels before = table;
+  plugin(&table);
+  if (memcmp(&before, &table, sizeof table) == 0)
+    throw std::invalid_argument(where + " leaves the table as it was, expected it to fill a slot");
+}
+
+}  // namespace
+
+const Kernels& kernels() { return *in_use().load(std::memory_order_relaxed); }
+
+void select(const std::string& name, const std::vector<Alternative>& alternatives) {
+  const Kernels& base = named(name);
+  if (alternatives.empty()) {
+    in_use() = &base;
+    return;
+  }
+  std::string key = base.name;
+  for (const Alternative& a : alternatives) key += ", " + a.op + "=" + a.label;
+
+  // Tables live as long as the process: a kernel of one may be running in another thread.
+  static std::mutex mutex;
+  static std::map<std::string, Kernels> tables;
+  std::lock_guard lock(mutex);
+  std::string identity = key;
+  for (const Alternative& a : alternatives) identity += "\n" + a.path;
+  auto found = tables.find(identity);
+  if (found == tables.end()) {
+    Kernels table = base;
+    for (const Alternative& a : alternatives) lay_over(table, a);
+    table.name = (new std::string(key))->c_str();
+    found = tables.emplace(identity, table).first;
+  }
+  in_use() = &found->second;
+}
+
+}  // namespace baregrad

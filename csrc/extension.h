@@ -1,0 +1,48 @@
+#pragma once
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "dispatch.h"
+#include "profile.h"
+
+// What _cpu, _sim and _cuda have in common: every op's binding, the tables and the profiler.
+namespace baregrad {
+
+namespace py = pybind11;
+
+void bind_gemm(py::module_& m);
+void bind_unary(py::module_& m);
+void bind_softmax_xent(py::module_& m);
+void bind_adam_step(py::module_& m);
+
+inline void bind_extension(py::module_& m) {
+  using namespace py::literals;
+  bind_gemm(m);
+  bind_unary(m);
+  bind_softmax_xent(m);
+  bind_adam_step(m);
+
+  m.def("available", [] {
+    py::list names;
+    for (const Kernels* table : available()) names.append(table->name);
+    return names;
+  }, "The names of the tables that can run here, best first.");
+  m.def("in_use", [] { return kernels().name; }, "The name of the table in use.");
+  m.def("select", [](const std::string& name, const std::vector<std::array<std::string, 3>>& rungs) {
+    std::vector<Alternative> alternatives;
+    for (const auto& [op, label, path] : rungs) alternatives.push_back({op, label, path});
+    select(name, alternatives);
+  }, "name"_a, "alternatives"_a,
+     "Use a table by name ('' is the best) with (op, label, path of a plug-in) laid over it.");
+
+  m.def("profile_start", [] { Profiler::instance() = {true, {}}; }, "Count from zero.");
+  m.def("profile_stop", [] {
+    py::list rows;
+    for (const auto& [name, time] : Profiler::instance().times)
+      rows.append(py::make_tuple(name, time.calls, time.nanoseconds));
+    Profiler::instance() = {};
+    return rows;
+  }, "Stop counting: a list of (kernel, calls, nanoseconds).");
+}
+
+}  // namespace baregrad

@@ -1,0 +1,121 @@
+#pragma once
+#include <stdint.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "../threads.h"
+
+// One vocabulary of vectors over the compiler's own vector types, for every instruction set: + - *
+// / < and ?: work as on floats. An instruction set defines BAREGRAD_ISA and kVectorBytes and then
+// includes this; only what the compiler does not do well by itself is said per instruction set.
+//
+// Everything is in an anonymous namespace: were one of these functions shared between objects, the
+// linker might hand its AVX-512 copy to a CPU without AVX-512.
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+constexpr int kLanes = kVectorBytes / 4;
+typedef float Vec __attribute__((vector_size(kVectorBytes)));
+typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
+typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+
+inline Vec broadcast(float x) { return x - Vec{}; }  // x + 0 would turn -0 into +0
+inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+inline Bits bits(Vec v) { return reinterpret_cast<Bits>(v); }
+inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
+
+// The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
+inline Vec load_n(const float* p, int64_t n, float fill);
+inline void store_n(float* p, Vec v, int64_t n);
+
+// a * b + c, rounded once where the instruction set can.
+inline Vec fma(Vec a, Vec b, Vec c);
+inline Vec sqrt(Vec v);
+
+#if defined(__AVX512F__)
+inline __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
+inline Vec load_n(const float* p, int64_t n, float fill) {
+  return _mm512_mask_loadu_ps(broadcast(fill), first(n), p);
+}
+inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
+
+#elif defined(__AVX2__)
+inline __m256i first(int64_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline Vec load_n(const float* p, int64_t n, float fill) {
+  const __m256i mask = first(n);
+  return _mm256_blendv_ps(broadcast(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+}
+inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
+
+#else
+inline Vec load_n(const float* p, int64_t n, float fill) {
+  Vec v = broadcast(fill);
+  for (int64_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+inline void store_n(float* p, Vec v, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+#if defined(__aarch64__)
+inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+inline Vec sqrt(Vec v) { return vsqrtq_f32(v); }
+#elif defined(__x86_64__)
+inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+inline Vec sqrt(Vec v) { return _mm_sqrt_ps(v); }
+#else
+inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+inline Vec sqrt(Vec v) {
+  for (int i = 0; i < kLanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+}
+#endif
+#endif
+
+// Lanes that are NaN on either side come from b, so max(x, m) over a row may lose a NaN of x.
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+
+// load_n and store_n where n is mostly a whole vector.
+inline Vec load_upto(const float* p, int64_t n) { return n >= kLanes ? load(p) : load_n(p, n, 0.f); }
+inline void store_upto(float* p, Vec v, int64_t n) {
+  if (n >= kLanes) store(p, v);
+  else store_n(p, v, n);
+}
+
+// Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.
+template <class Combine>
+inline float reduce(Vec v, Combine combine) {
+  float lane[kLanes];
+  store(lane, v);
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lane[i] = combine(lane[i], lane[i + half]);
+  return lane[0];
+}
+inline float sum_lanes(Vec v) {
+  return reduce(v, [](float a, float b) { return a + b; });
+}
+inline float max_lanes(Vec v) {
+  return reduce(v, [](float a, float b) { return a > b ? a : b; });
+}
+
+// body(begin, end) over [0, n) in pieces that start at multiples of grain, on all threads.
+template <class Body>
+inline void parallel_for(int64_t n, int64_t grain, Body body) {
+  baregrad::parallel_for(
+      n, grain,
+      [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
+      &body);
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA

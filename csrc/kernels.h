@@ -1,0 +1,96 @@
+#pragma once
+#include <stdint.h>
+
+// The contract. A backend is one filled `Kernels`: each CPU instruction set, the GPU, the GPU
+// simulator, a rung of a teaching ladder and your own file all fill the same slots.
+//
+// A kernel takes pointers and sizes and writes where it is told. It allocates nothing, throws
+// nothing and prints nothing; bindings (csrc/ops/) have checked every argument. Pointers are
+// float32 unless their type says otherwise, contiguous unless a stride says otherwise, and an
+// output never overlaps an input unless the slot allows it. All sizes are int64_t and may be 0.
+//
+// Letters: GEMM m n k; rows n, classes c. `d` before a name is the gradient of that name.
+
+#ifdef BAREGRAD_DEVICE  // _cuda and _sim: the last argument of a slot is the stream it runs on
+typedef struct CUstream_st* cudaStream_t;
+#define STREAM , cudaStream_t stream
+#else
+#define STREAM
+#endif
+
+// One list per family of elementwise ops, read by C++, Python and the tests.
+#define BAREGRAD_UNARY(kind) kind(relu)
+
+namespace baregrad {
+
+// Element (b, i, j) is data[b * batch + i * row + j * col]. Strides are in elements; 0 repeats, a
+// negative one walks backwards: transposed, sliced and broadcast operands need no copy.
+struct Matrix {
+  float* data;
+  int64_t batch, row, col;
+};
+struct ConstMatrix {
+  const float* data;
+  int64_t batch, row, col;
+};
+
+struct GemmSize {
+  int64_t batch, m, n, k;
+};
+
+enum UnaryKind : int32_t {
+#define BAREGRAD_ENUM(kind) unary_##kind,
+  BAREGRAD_UNARY(BAREGRAD_ENUM)
+#undef BAREGRAD_ENUM
+};
+
+struct Kernels {
+  const char* name;  // "avx2", "sim", ...; with a rung in place "avx2, gemm=ladder/0_naive"
+
+  // a (batch, m, k), b (batch, k, n), bias (n,) or null -> c (batch, m, n) = alpha a b + beta c + bias
+  // With beta 0, c is never read, so it may hold NaN. With k 0 the product is 0.
+  void (*gemm)(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size,
+               float alpha, float beta, void* workspace STREAM);
+  // Bytes of scratch, aligned to 64, that gemm wants for this size: a function of the size alone.
+  int64_t (*gemm_workspace)(GemmSize size);
+
+  // x (n,) -> out (n,). out may be x.
+  void (*unary_forward)(UnaryKind kind, const float* x, float* out, int64_t n STREAM);
+  // saved (n,), dout (n,) -> dx (n,). What is saved is the kind's choice: relu saves its output.
+  // dx may be dout.
+  void (*unary_backward)(UnaryKind kind, const float* saved, const float* dout, float* dx,
+                         int64_t n STREAM);
+
+  // logits (n, c), labels (n,), weight (n,) or null for ones
+  //   -> loss (n,) = -weight log softmax(logits)[label]
+  //      dlogits (n, c) = weight (softmax(logits) - onehot(label)), the gradient of the sum of loss
+  // A label outside [0, c) makes its row NaN, and *bad_row becomes the smallest such row if that
+  // is less than what *bad_row holds.
+  void (*softmax_xent_forward)(const float* logits, const int64_t* labels, const float* weight,
+                               float* loss, float* dlogits, int64_t* bad_row, int64_t n,
+                               int64_t c STREAM);
+  // saved (n, c): the dlogits of forward, dloss (n,) -> dlogits (n, c) = saved dloss. May be saved.
+  void (*softmax_xent_backward)(const float* saved, const float* dloss, float* dlogits, int64_t n,
+                                int64_t c STREAM);
+
+  // One step of Adam, in place: grad (n,), *learning_rate, *step (1 at the first) -> param, m, v (n,)
+  // What changes from step to step comes by pointer, so that a captured CUDA graph can replay;
+  // the rest is double, because 1 - beta2 in float32 would be off by a hundredth of a percent.
+  void (*adam_step)(float* param, const float* grad, float* m, float* v, int64_t n,
+                    const float* learning_rate, const int64_t* step, double beta1, double beta2,
+                    double epsilon, double weight_decay STREAM);
+
+#ifndef BAREGRAD_DEVICE
+  // The ceilings of this machine, for `baregrad info` and the benchmarks. Multiply-adds in registers
+  // on the calling thread, `steps` rounds -> flops done; from (n,) -> to (n,) on all threads.
+  double (*probe_fma)(int64_t steps);
+  void (*probe_copy)(const float* from, float* to, int64_t n);
+#endif
+};
+
+// A plug-in (a rung, or your own shared library) exports this one function. It is given a copy of
+// the table in use and overwrites the slots that it implements.
+//   extern "C" void baregrad_plugin(baregrad::Kernels* table) { table->gemm = my_gemm; }
+typedef void (*Plugin)(Kernels* table);
+
+}  // namespace baregrad

@@ -1,0 +1,107 @@
+#include "pool.h"
+
+#include <stdlib.h>
+
+#include <bit>
+#include <mutex>
+#include <new>
+
+namespace baregrad::pool {
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kKeepAtMost = size_t(2) << 30;  // bytes; what would be more goes to the system
+
+// Stands one alignment unit before each block.
+struct Header {
+  size_t size_class;
+  Header* next;  // while kept: the next kept block of the class
+};
+static_assert(sizeof(Header) <= kAlignment);
+
+// Class c holds 64, 80, 96, 112, 128, 160, ... bytes: four sizes for each power of two, so that at
+// most a fifth of a block is waste.
+size_t class_of(size_t bytes) {
+  if (bytes <= 64) return 0;
+  const size_t power = std::bit_width(bytes - 1) - 1;  // 2^power < bytes <= 2^(power + 1)
+  const size_t quarter = (bytes - 1) >> (power - 2) & 3;
+  return 4 * (power - 6) + quarter + 1;
+}
+
+size_t bytes_of(size_t size_class) {
+  const size_t steps = size_class + 3;
+  return (steps % 4 + 5) << (steps / 4 + 3);
+}
+
+struct Pool {
+  std::mutex mutex;
+  Header* kept[4 * 64] = {};
+  Statistics statistics{};
+
+  void trim() noexcept {
+    for (Header*& first : kept)
+      while (Header* header = first) {
+        first = header->next;
+        free(header);
+      }
+    statistics.kept = 0;
+  }
+};
+
+Pool& pool() {
+  static Pool* instance = new Pool;  // never destroyed: arrays may outlive the module
+  return *instance;
+}
+
+}  // namespace
+
+void* take(size_t bytes) {
+  if (bytes > size_t(1) << 62) throw std::bad_alloc();
+  const size_t size_class = class_of(bytes), size = bytes_of(size_class);
+  Pool& p = pool();
+  std::lock_guard lock(p.mutex);
+  Header* header = p.kept[size_class];
+  if (header) {
+    p.kept[size_class] = header->next;
+    p.statistics.kept -= size;
+    ++p.statistics.hits;
+  } else {
+    header = static_cast<Header*>(aligned_alloc(kAlignment, size + kAlignment));
+    if (!header) {
+      p.trim();
+      header = static_cast<Header*>(aligned_alloc(kAlignment, size + kAlignment));
+      if (!header) throw std::bad_alloc();
+    }
+    ++p.statistics.misses;
+    header->size_class = size_class;
+  }
+  p.statistics.in_use += size;
+  return reinterpret_cast<char*>(header) + kAlignment;
+}
+
+void give(void* block) noexcept {
+  auto* header = reinterpret_cast<Header*>(static_cast<char*>(block) - kAlignment);
+  const size_t size = bytes_of(header->size_class);
+  Pool& p = pool();
+  std::lock_guard lock(p.mutex);
+  p.statistics.in_use -= size;
+  if (p.statistics.kept + size > kKeepAtMost) {
+    free(header);
+    return;
+  }
+  header->next = p.kept[header->size_class];
+  p.kept[header->size_class] = header;
+  p.statistics.kept += size;
+}
+
+Statistics statistics() {
+  std::lock_guard lock(pool().mutex);
+  return pool().statistics;
+}
+
+void trim() noexcept {
+  std::lock_guard lock(pool().mutex);
+  pool().trim();
+}
+
+}  // namespace baregrad::pool

@@ -1,0 +1,22 @@
+#pragma once
+#include <stdint.h>
+
+// Threads. The only place that knows OpenMP; without it a small pool of std::thread does the same.
+namespace baregrad {
+
+// Runs body(context, begin, end) over pieces of [0, n) cut at multiples of `grain`, on as many
+// threads as there are, and returns when all are done. A body must not throw, and what it writes
+// for an index must not depend on how the pieces are cut: then any number of threads gives the
+// same bits. Inside a body, and in a forked child, it runs serially.
+void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+
+// The number of threads of this process: CPUs it may run on, cgroup quota, OMP_NUM_THREADS, or
+// what set_thread_count said last.
+int thread_count();
+void set_thread_count(int count);
+const char* thread_count_reason();
+
+// "OpenMP 201511", or "std::thread".
+const char* thread_runtime();
+
+}  // namespace baregrad

@@ -1,0 +1,161 @@
+#include "array.h"
+
+#include <pybind11/numpy.h>
+
+#include <new>
+#include <stdexcept>
+
+namespace baregrad {
+namespace {
+
+void check(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
+  throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
+}
+
+// One for the process: kernels run in order, and the first to fail is the one to tell.
+struct Pending {
+  Memory word{sizeof(int64_t)};
+  const char* op = nullptr;
+  int64_t classes = 0;
+
+  Pending() { reset(); }
+  void reset() {
+    const int64_t none = INT64_MAX;
+    check(cudaMemcpy(word.data(), &none, sizeof none, cudaMemcpyHostToDevice), "labels");
+    op = nullptr;
+  }
+};
+
+Pending& pending() {
+  static Pending* instance = new Pending;  // never destroyed: the device may be gone by then
+  return *instance;
+}
+
+}  // namespace
+
+void check_device(const char* op) { check(cudaGetLastError(), op); }
+
+Memory::Memory(int64_t bytes) {
+  if (bytes > 0) check(cudaMallocAsync(reinterpret_cast<void**>(&data_), size_t(bytes), current_stream()), "memory");
+}
+
+Memory::~Memory() {
+  if (data_) cudaFreeAsync(data_, current_stream());
+}
+
+Array Array::make(DType dtype, const Shape& shape) {
+  int64_t bytes;
+  if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
+  auto memory = std::make_shared<Memory>(bytes);
+  char* data = memory->data();
+  return {std::move(memory), data, dtype, shape, contiguous_strides(shape, size_of(dtype))};
+}
+
+Array Array::from_numpy(py::handle value) {
+  if (!py::isinstance<py::array>(value))
+    throw py::type_error("[from_numpy] array is a " + std::string(Py_TYPE(value.ptr())->tp_name) +
+                         ", expected a NumPy array");
+  auto array = py::reinterpret_borrow<py::array>(value);
+  const char kind = array.dtype().kind();
+  DType dtype;
+  if (kind == 'i' || (kind == 'u' && array.itemsize() > 1)) dtype = DType::int64;
+  else if (kind == 'u') dtype = DType::uint8;
+  else if (kind == 'b') dtype = DType::boolean;
+  else if (kind == 'f' && array.itemsize() == 4) dtype = DType::float32;
+  else
+    throw py::type_error("[from_numpy] array has dtype " + std::string(py::str(array.dtype())) +
+                         ", expected float32: kernels of this device have no other floats");
+  const py::array host = py::module_::import("numpy").attr("ascontiguousarray")(array, name_of(dtype));
+  // ascontiguousarray makes (1,) of ()
+  Array result = make(dtype, Shape(array.shape(), array.shape() + array.ndim()));
+  if (host.nbytes() > 0)
+    check(cudaMemcpy(result.data, host.data(), size_t(host.nbytes()), cudaMemcpyHostToDevice), "from_numpy");
+  return result;
+}
+
+py::object Array::numpy() const {
+  ErrorWord::raise_pending();
+  const Array source = contiguous();
+  py::array host(py::dtype(name_of(dtype)), shape);
+  if (host.nbytes() > 0)
+    check(cudaMemcpy(host.mutable_data(), source.data, size_t(host.nbytes()), cudaMemcpyDeviceToHost), "numpy");
+  return std::move(host);
+}
+
+Array Array::contiguous() const {
+  if (is_contiguous()) return *this;
+  Array copy = make(dtype, shape);
+  copy_strided(*this, copy);
+  return copy;
+}
+
+Array Array::reshape(Shape wanted) const {
+  const int64_t count = elements(shape);
+  int64_t known = 1, *unknown = nullptr;
+  for (int64_t& length : wanted) {
+    if (length == -1 && !unknown) unknown = &length;
+    else if (length < 0 || __builtin_mul_overflow(known, length, &known)) known = -1;
+  }
+  if (unknown) *unknown = known > 0 ? count / known : -1;
+  if (known < 0 || (unknown ? *unknown < 0 || known * *unknown != count : known != count))
+    throw py::value_error("[reshape] array has shape " + text(shape) + " with " +
+                          std::to_string(count) + " elements, which does not fit the shape asked for");
+  const Array source = contiguous();
+  return {source.memory, source.data, dtype, wanted, contiguous_strides(wanted, size_of(dtype))};
+}
+
+Array Array::transposed() const {
+  if (shape.size() < 2) throw py::value_error("[mT] array has shape " + text(shape) + ", expected (..., m, n)");
+  Array view = *this;
+  std::swap(view.shape.end()[-1], view.shape.end()[-2]);
+  std::swap(view.strides.end()[-1], view.strides.end()[-2]);
+  return view;
+}
+
+void copy_strided(const Array& from, const Array& to) {
+  const Shape& shape = from.shape;
+  if (elements(shape) == 0) return;
+  const size_t item = size_t(size_of(from.dtype)), last = shape.size() - 1;
+  Shape index(shape.size(), 0);
+  for (;;) {  // the last axis in one call, a counter over the others
+    int64_t source = 0, target = 0;
+    for (size_t axis = 0; axis < last; ++axis) {
+      source += index[axis] * from.strides[axis];
+      target += index[axis] * to.strides[axis];
+    }
+    check(cudaMemcpy2DAsync(to.data + target, size_t(to.strides[last]), from.data + source,
+                            size_t(from.strides[last]), item, size_t(shape[last]),
+                            cudaMemcpyDeviceToDevice, current_stream()),
+          "copy");
+    size_t axis = last;
+    while (axis-- > 0) {
+      if (++index[axis] < shape[axis]) break;
+      index[axis] = 0;
+    }
+    if (axis == size_t(-1)) return;
+  }
+}
+
+ErrorWord::ErrorWord(const char* op, int64_t classes) {
+  Pending& p = pending();
+  if (!p.op) p.op = op, p.classes = classes;
+}
+
+int64_t* ErrorWord::pointer() const { return reinterpret_cast<int64_t*>(pending().word.data()); }
+
+void ErrorWord::raise_pending() {
+  Pending& p = pending();
+  if (!p.op) return;
+  int64_t row;
+  check(cudaMemcpy(&row, p.word.data(), sizeof row, cudaMemcpyDeviceToHost), p.op);
+  const std::string op = p.op, classes = std::to_string(p.classes);
+  p.reset();
+  if (row != INT64_MAX)
+    throw py::index_error("[" + op + "] labels[" + std::to_string(row) +
+                          "] is no class, expected 0 <= label < " + classes +
+                          " (found now that the device was read)");
+}
+
+}  // namespace baregrad

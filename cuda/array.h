@@ -1,0 +1,132 @@
+#pragma once
+#include <cuda_runtime.h>
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "../csrc/array.h"
+
+namespace baregrad {
+
+namespace py = pybind11;
+
+// All work of this version is in order on one stream.
+inline cudaStream_t current_stream() { return nullptr; }
+
+// Throws what went wrong on the device, with the op in front, as RuntimeError or MemoryError.
+void check_device(const char* op);
+
+// A block of device memory.
+class Memory {
+ public:
+  explicit Memory(int64_t bytes);
+  ~Memory();
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  char* data() const { return data_; }
+
+ private:
+  char* data_ = nullptr;
+};
+
+// A strided array in device memory. Views share the memory.
+struct Array {
+  std::shared_ptr<Memory> memory;
+  char* data;
+  DType dtype;
+  Shape shape, strides;  // strides in bytes
+
+  static Array make(DType dtype, const Shape& shape);
+  static Array from_numpy(py::handle array);
+  py::object numpy() const;
+
+  bool is_contiguous() const { return baregrad::is_contiguous(shape, strides, size_of(dtype)); }
+  Array contiguous() const;
+  Array reshape(Shape wanted) const;
+  Array transposed() const;  // the last two axes swapped
+};
+
+// Element by element on the device. Slow; a kernel of its own will take this over.
+void copy_strided(const Array& from, const Array& to);
+
+// An Array as bindings see it: see ../csrc/numpy_array.h, whose View has the same names.
+struct View {
+  std::string name;
+  py::object object;
+  char* data;
+  DType dtype;
+  Shape shape, strides;
+  bool writeable = true;
+
+  static const char* kind() { return "an array of this device"; }
+
+  static std::optional<View> of(py::handle value, const char* name) {
+    if (!py::isinstance<Array>(value)) return std::nullopt;
+    return View(name, py::reinterpret_borrow<py::object>(value));
+  }
+  static View make(DType dtype, const Shape& shape) {
+    return View("out", py::cast(Array::make(dtype, shape)));
+  }
+
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(data);
+  }
+  int64_t size() const { return elements(shape); }
+  int64_t int64_at(int64_t) const { return -1; }  // only the device knows
+  bool is_contiguous() const { return array().is_contiguous(); }
+  bool is_aligned() const { return true; }
+  bool is_integer() const { return dtype == DType::int64; }
+  std::string dtype_name() const { return name_of(dtype); }
+  View aligned() const { return *this; }
+  View contiguous() const {
+    return is_contiguous() ? *this : View(name, py::cast(array().contiguous()));
+  }
+  View as_int64() const { return contiguous(); }
+
+  bool overlaps(const View& other) const {
+    const Extent a = extent(data, shape, strides, size_of(dtype));
+    const Extent b = extent(other.data, other.shape, other.strides, size_of(other.dtype));
+    return a.low < b.high && b.low < a.high;
+  }
+  void assign(const View& result) const {
+    if (object.ptr() != result.object.ptr()) copy_strided(result.array(), array());
+  }
+
+ private:
+  View(std::string name, py::object object) : name(std::move(name)), object(std::move(object)) {
+    const Array& a = array();
+    data = a.data;
+    dtype = a.dtype;
+    shape = a.shape;
+    strides = a.strides;
+  }
+  const Array& array() const { return object.cast<const Array&>(); }
+};
+
+// Scratch for one kernel call.
+class Workspace {
+ public:
+  explicit Workspace(int64_t bytes) : memory_(bytes) {}
+  void* data() const { return memory_.data(); }
+
+ private:
+  Memory memory_;
+};
+
+// A word in device memory for what only a kernel sees: the first row whose label is no class. To read
+// it at once would wait for the kernel, so it is asked the next time an array is read.
+class ErrorWord {
+ public:
+  ErrorWord(const char* op, int64_t classes);
+  int64_t* pointer() const;
+  int64_t read() const { return INT64_MAX; }
+
+  // Throws IndexError if a kernel has found such a row since the last time.
+  static void raise_pending();
+};
+
+}  // namespace baregrad

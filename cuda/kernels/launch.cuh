@@ -1,0 +1,37 @@
+#pragma once
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+#ifndef BAREGRAD_DEVICE
+#define BAREGRAD_DEVICE
+#endif
+#include "../../csrc/kernels.h"
+
+// What every launcher needs: how many blocks, and sums over a warp or a block.
+namespace baregrad {
+
+constexpr int kWarp = 32;
+constexpr int kThreads = 256;       // a block of elementwise work
+constexpr int64_t kMostBlocks = 4096;  // several waves on any device; threads stride over the rest
+
+inline unsigned blocks_for(int64_t n, int64_t each) {
+  const int64_t blocks = (n + each - 1) / each;
+  return unsigned(blocks < kMostBlocks ? blocks : kMostBlocks);
+}
+
+struct Sum {
+  __device__ float operator()(float a, float b) const { return a + b; }
+};
+struct Max {
+  __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
+};
+
+// The combination of v over the warp, in every lane.
+template <class Combine>
+__device__ inline float warp_reduce(float v, Combine combine) {
+  for (int offset = kWarp / 2; offset > 0; offset /= 2)
+    v = combine(v, __shfl_xor_sync(0xffffffffu, v, offset));
+  return v;
+}
+
+}  // namespace baregrad

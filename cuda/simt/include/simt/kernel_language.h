@@ -1,0 +1,120 @@
+// The words that CUDA adds to C++, and the calls by which threads of a block or warp meet.
+#pragma once
+
+#include "../../simt.h"
+#include "concepts.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__
+#define __grid_constant__
+#define __launch_bounds__(...)
+#define __forceinline__ inline __attribute__((always_inline))
+#define __align__(bytes) __attribute__((aligned(bytes)))
+// __shared__ and __noinline__ are left to translate.py: the first is more than an attribute, and
+// the C library spells one of its own attributes like the second.
+
+inline void __syncthreads(simt::Location here = simt::Location::current()) {
+  simt::sync_block({"__syncthreads", here}, false);
+}
+
+inline int __syncthreads_count(int predicate, simt::Location here = simt::Location::current()) {
+  simt::sync_block({"__syncthreads_count", here}, predicate != 0);
+  return simt::block_vote().yes;
+}
+
+inline int __syncthreads_and(int predicate, simt::Location here = simt::Location::current()) {
+  simt::sync_block({"__syncthreads_and", here}, predicate != 0);
+  const simt::BlockVote vote = simt::block_vote();
+  return vote.yes == vote.voters;
+}
+
+inline int __syncthreads_or(int predicate, simt::Location here = simt::Location::current()) {
+  simt::sync_block({"__syncthreads_or", here}, predicate != 0);
+  return simt::block_vote().yes > 0;
+}
+
+inline void __syncwarp(unsigned mask = 0xffffffffu,
+                       simt::Location here = simt::Location::current()) {
+  simt::sync_warp({"__syncwarp", here}, mask, false);
+}
+
+inline unsigned __ballot_sync(unsigned mask, int predicate,
+                              simt::Location here = simt::Location::current()) {
+  simt::sync_warp({"__ballot_sync", here}, mask, predicate != 0);
+  return static_cast<unsigned>(simt::warp_answer());
+}
+
+inline int __any_sync(unsigned mask, int predicate,
+                      simt::Location here = simt::Location::current()) {
+  simt::sync_warp({"__any_sync", here}, mask, predicate != 0);
+  return simt::warp_answer() != 0;
+}
+
+inline int __all_sync(unsigned mask, int predicate,
+                      simt::Location here = simt::Location::current()) {
+  simt::sync_warp({"__all_sync", here}, mask, predicate == 0);
+  return simt::warp_answer() == 0;
+}
+
+inline unsigned __activemask(simt::Location here = simt::Location::current()) {
+  simt::sync_active_lanes({"__activemask", here});
+  return static_cast<unsigned>(simt::warp_answer());
+}
+
+namespace simt {
+
+template <ShuffleValue T>
+T shuffle_as(const Site& site, Mask mask, T value, Shuffle how, int operand, int width) {
+  std::uint64_t bits = 0;
+  __builtin_memcpy(&bits, &value, sizeof value);
+  shuffle(site, mask, bits, how, operand, width);
+  bits = warp_answer();
+  __builtin_memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+}  // namespace simt
+
+template <simt::ShuffleValue T>
+T __shfl_sync(unsigned mask, T value, int source_lane, int width = warpSize,
+              simt::Location here = simt::Location::current()) {
+  return simt::shuffle_as({"__shfl_sync", here}, mask, value, simt::Shuffle::kIndexed, source_lane,
+                          width);
+}
+
+template <simt::ShuffleValue T>
+T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
+                 simt::Location here = simt::Location::current()) {
+  return simt::shuffle_as({"__shfl_up_sync", here}, mask, value, simt::Shuffle::kUp,
+                          static_cast<int>(delta), width);
+}
+
+template <simt::ShuffleValue T>
+T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize,
+                   simt::Location here = simt::Location::current()) {
+  return simt::shuffle_as({"__shfl_down_sync", here}, mask, value, simt::Shuffle::kDown,
+                          static_cast<int>(delta), width);
+}
+
+template <simt::ShuffleValue T>
+T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize,
+                  simt::Location here = simt::Location::current()) {
+  return simt::shuffle_as({"__shfl_xor_sync", here}, mask, value, simt::Shuffle::kXor, lane_mask,
+                          width);
+}
+
+// One thread of the simulator runs at a time and sees what the others wrote, so a fence has
+// nothing to do.
+inline void __threadfence_block() {}
+inline void __threadfence() {}
+inline void __threadfence_system() {}
+
+inline void __nanosleep(unsigned, simt::Location here = simt::Location::current()) {
+  simt::stand_aside({"__nanosleep", here});
+}
+
+inline void __trap(simt::Location here = simt::Location::current()) {
+  simt::trap({"__trap", here});
+}

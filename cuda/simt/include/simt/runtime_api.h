@@ -1,0 +1,101 @@
+// The part of the CUDA host runtime that a library of kernels needs, over ordinary host memory.
+// All work is done when a call returns, so streams order nothing.
+//
+// These functions have C++ linkage, unlike CUDA's: a real libcudart in the same process, loaded by
+// some other library, would otherwise answer our calls.
+#pragma once
+
+#include <cstddef>
+#include <type_traits>
+
+#include "../../simt.h"
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidMemcpyDirection = 21,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorNotSupported = 801,
+  cudaErrorUnknown = 999,
+};
+
+enum cudaMemcpyKind {
+  cudaMemcpyHostToHost = 0,
+  cudaMemcpyHostToDevice = 1,
+  cudaMemcpyDeviceToHost = 2,
+  cudaMemcpyDeviceToDevice = 3,
+  cudaMemcpyDefault = 4,
+};
+
+enum cudaFuncAttribute {
+  cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+  cudaFuncAttributePreferredSharedMemoryCarveout = 9,
+};
+
+// The last error of this host thread. cudaGetLastError forgets it. After cudaErrorLaunchFailure
+// further launches do nothing until it is forgotten, and cudaGetErrorString of it is the report.
+[[gnu::visibility("default")]] cudaError_t cudaGetLastError();
+[[gnu::visibility("default")]] cudaError_t cudaPeekAtLastError();
+[[gnu::visibility("default")]] const char* cudaGetErrorName(cudaError_t error);
+[[gnu::visibility("default")]] const char* cudaGetErrorString(cudaError_t error);
+
+// The synchronising calls return the report of a launch that failed, and leave it pending.
+[[gnu::visibility("default")]] cudaError_t cudaDeviceSynchronize();
+[[gnu::visibility("default")]] cudaError_t cudaStreamCreate(cudaStream_t* stream);
+[[gnu::visibility("default")]] cudaError_t cudaStreamDestroy(cudaStream_t stream);
+[[gnu::visibility("default")]] cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+
+// New memory is filled with 0xFF bytes, which are NaN, so that a read of what nobody wrote shows.
+[[gnu::visibility("default")]] cudaError_t cudaMalloc(void** memory, std::size_t bytes);
+[[gnu::visibility("default")]] cudaError_t cudaFree(void* memory);
+[[gnu::visibility("default")]] cudaError_t cudaMallocAsync(void** memory, std::size_t bytes,
+                                                           cudaStream_t stream);
+[[gnu::visibility("default")]] cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+[[gnu::visibility("default")]] cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+
+[[gnu::visibility("default")]] cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes,
+                                                      cudaMemcpyKind kind);
+[[gnu::visibility("default")]] cudaError_t cudaMemcpyAsync(void* to, const void* from,
+                                                           std::size_t bytes, cudaMemcpyKind kind,
+                                                           cudaStream_t stream = nullptr);
+[[gnu::visibility("default")]] cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes);
+[[gnu::visibility("default")]] cudaError_t cudaMemsetAsync(void* memory, int byte,
+                                                           std::size_t bytes,
+                                                           cudaStream_t stream = nullptr);
+
+[[gnu::visibility("default")]] cudaError_t cudaGetDeviceCount(int* count);
+[[gnu::visibility("default")]] cudaError_t cudaGetDevice(int* device);
+[[gnu::visibility("default")]] cudaError_t cudaSetDevice(int device);
+
+// Checks the value and changes nothing: every kernel here may use all of the shared memory.
+[[gnu::visibility("default")]] cudaError_t cudaFuncSetAttribute(const void* kernel,
+                                                                cudaFuncAttribute attribute,
+                                                                int value);
+
+template <typename T>
+cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
+  return cudaMalloc(reinterpret_cast<void**>(memory), bytes);
+}
+
+template <typename T>
+cudaError_t cudaMallocAsync(T** memory, std::size_t bytes, cudaStream_t stream) {
+  return cudaMallocAsync(reinterpret_cast<void**>(memory), bytes, stream);
+}
+
+template <typename Kernel>
+  requires std::is_function_v<Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute attribute, int value) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
+
+// Fills a __constant__ or __device__ variable.
+template <typename T>
+cudaError_t cudaMemcpyToSymbol(T& symbol, const void* from, std::size_t bytes,
+                               std::size_t offset = 0,
+                               cudaMemcpyKind kind = cudaMemcpyHostToDevice) {
+  return cudaMemcpy(reinterpret_cast<char*>(&symbol) + offset, from, bytes, kind);
+}

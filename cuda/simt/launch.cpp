@@ -1,0 +1,95 @@
+// A launch: is its shape one that a device takes, then one block after another.
+#include <cstdlib>
+#include <mutex>
+#include <new>
+
+#include "block.h"
+#include "last_error.h"
+
+namespace simt {
+namespace {
+
+constexpr unsigned kMaxBlockDepth = 64;       // blockDim.z
+constexpr unsigned kMaxGridWidth = 1u << 31;  // gridDim.x, exclusive
+constexpr unsigned kMaxGridHeight = 65535;    // gridDim.y and z
+
+bool device_takes(const LaunchShape& shape) {
+  const auto [bx, by, bz] = shape.block;
+  const auto [gx, gy, gz] = shape.grid;
+  if (bx == 0 || by == 0 || bz == 0 || gx == 0 || gy == 0 || gz == 0) return false;
+  if (bx > kMaxBlockThreads || by > kMaxBlockThreads || bz > kMaxBlockDepth) return false;
+  if (bx * by * bz > kMaxBlockThreads) return false;
+  return gx < kMaxGridWidth && gy <= kMaxGridHeight && gz <= kMaxGridHeight;
+}
+
+// One launch at a time, from whichever host thread. The block's fibers are kept for the next one.
+struct Device {
+  std::mutex mutex;
+  Block block;
+  Schedule schedule;
+  std::string rejected_schedule;
+
+  Device() {
+    const char* const asked = std::getenv("BAREGRAD_SIM_SCHEDULE");
+    if (asked != nullptr && !schedule.parse(asked)) rejected_schedule = asked;
+  }
+};
+
+Device& device() {
+  static Device device;
+  return device;
+}
+
+// Orders by a mistyped name would test less than was asked for, in silence.
+std::string schedule_report(const std::string& rejected) {
+  return "BAREGRAD_SIM_SCHEDULE is \"" + rejected +
+         "\", expected \"forward\", \"reverse\" or \"random:<seed>\"";
+}
+
+}  // namespace
+
+bool set_schedule(const char* name) {
+  Device& simulated = device();
+  const std::lock_guard lock(simulated.mutex);
+  if (!simulated.schedule.parse(name)) return false;
+  simulated.rejected_schedule.clear();
+  return true;
+}
+
+std::string schedule() {
+  Device& simulated = device();
+  const std::lock_guard lock(simulated.mutex);
+  return simulated.schedule.name();
+}
+
+void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noexcept {
+  if (Block* const block = Block::running())
+    block->fail(shape.location, std::string("nested launch of ") + shape.kernel, "");
+  LastError& error = last_error();
+  if (error.code == cudaErrorLaunchFailure) return;
+  if (!device_takes(shape)) {
+    remember(cudaErrorInvalidConfiguration);
+    return;
+  }
+  if (shape.shared_bytes > kDynamicSharedBytes) {
+    remember(cudaErrorInvalidValue);
+    return;
+  }
+  try {
+    Device& simulated = device();
+    const std::lock_guard lock(simulated.mutex);
+    std::string report = schedule_report(simulated.rejected_schedule);
+    if (simulated.rejected_schedule.empty()) {
+      simulated.block.begin(shape, body, closure, simulated.schedule);
+      simulated.block.run_grid();
+      report = simulated.block.report();
+    }
+    if (report.empty()) return;
+    error.report = report;
+    remember(cudaErrorLaunchFailure);
+  } catch (const std::bad_alloc&) {
+    remember(cudaErrorMemoryAllocation);
+  }
+}
+
+}  // namespace simt

@@ -1,0 +1,191 @@
+#include "include/simt/runtime_api.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "last_error.h"
+#include "shared_memory.h"
+
+struct CUstream_st {};
+
+namespace simt {
+namespace {
+
+constexpr std::size_t kAllocationAlignment = 256;  // of every address that cudaMalloc returns
+
+struct ErrorText {
+  cudaError_t code;
+  const char* name;
+  const char* text;
+};
+
+constexpr ErrorText kErrorTexts[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration",
+     "invalid configuration argument"},
+    {cudaErrorInvalidMemcpyDirection, "cudaErrorInvalidMemcpyDirection",
+     "invalid copy direction for memcpy"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
+    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
+    {cudaErrorUnknown, "cudaErrorUnknown", "unknown error"},
+};
+
+const ErrorText* find(cudaError_t error) {
+  for (const ErrorText& known : kErrorTexts)
+    if (known.code == error) return &known;
+  return nullptr;
+}
+
+std::size_t physical_bytes() {
+  return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+}
+
+// The error of a launch that failed, as a synchronising call returns it.
+cudaError_t pending_failure() {
+  return last_error().code == cudaErrorLaunchFailure ? cudaErrorLaunchFailure : cudaSuccess;
+}
+
+}  // namespace
+
+LastError& last_error() {
+  static thread_local LastError error;
+  return error;
+}
+
+cudaError_t remember(cudaError_t error) {
+  LastError& last = last_error();
+  if (error != cudaSuccess && last.code != cudaErrorLaunchFailure) last.code = error;
+  return error;
+}
+
+}  // namespace simt
+
+using simt::remember;
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = simt::last_error().code;
+  simt::last_error().code = cudaSuccess;
+  return error;
+}
+
+cudaError_t cudaPeekAtLastError() { return simt::last_error().code; }
+
+const char* cudaGetErrorName(cudaError_t error) {
+  const simt::ErrorText* const known = simt::find(error);
+  return known == nullptr ? "unrecognized error code" : known->name;
+}
+
+const char* cudaGetErrorString(cudaError_t error) {
+  const std::string& report = simt::last_error().report;
+  if (error == cudaErrorLaunchFailure && !report.empty()) return report.c_str();
+  const simt::ErrorText* const known = simt::find(error);
+  return known == nullptr ? "unrecognized error code" : known->text;
+}
+
+cudaError_t cudaDeviceSynchronize() { return simt::pending_failure(); }
+
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  if (stream == nullptr) return remember(cudaErrorInvalidValue);
+  *stream = std::make_unique<CUstream_st>().release();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  if (stream == nullptr) return remember(cudaErrorInvalidResourceHandle);
+  std::unique_ptr<CUstream_st>{stream}.reset();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return simt::pending_failure(); }
+
+cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  if (memory == nullptr) return remember(cudaErrorInvalidValue);
+  *memory = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  // An overcommitting host would promise more, and end the process when it is touched.
+  if (bytes > simt::physical_bytes()) return remember(cudaErrorMemoryAllocation);
+  const std::size_t rest = bytes % simt::kAllocationAlignment;
+  *memory = std::aligned_alloc(simt::kAllocationAlignment,
+                               rest == 0 ? bytes : bytes - rest + simt::kAllocationAlignment);
+  if (*memory == nullptr) return remember(cudaErrorMemoryAllocation);
+  std::memset(*memory, simt::kPoison, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
+  return cudaMalloc(memory, bytes);
+}
+
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t) { return cudaFree(memory); }
+
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  if (free == nullptr || total == nullptr) return remember(cudaErrorInvalidValue);
+  *total = simt::physical_bytes();
+#if defined(_SC_AVPHYS_PAGES)
+  *free = static_cast<std::size_t>(sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE));
+#else
+  *free = *total;
+#endif
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault)
+    return remember(cudaErrorInvalidMemcpyDirection);
+  if (bytes == 0) return cudaSuccess;
+  if (to == nullptr || from == nullptr) return remember(cudaErrorInvalidValue);
+  std::memmove(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+
+cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
+  if (bytes == 0) return cudaSuccess;
+  if (memory == nullptr) return remember(cudaErrorInvalidValue);
+  std::memset(memory, byte, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t) {
+  return cudaMemset(memory, byte, bytes);
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  if (count == nullptr) return remember(cudaErrorInvalidValue);
+  *count = 1;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  if (device == nullptr) return remember(cudaErrorInvalidValue);
+  *device = 0;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device) {
+  return device == 0 ? cudaSuccess : remember(cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  if (kernel == nullptr || value < 0) return remember(cudaErrorInvalidValue);
+  const bool too_much = attribute == cudaFuncAttributeMaxDynamicSharedMemorySize &&
+                        static_cast<std::size_t>(value) > simt::kDynamicSharedBytes;
+  return too_much ? remember(cudaErrorInvalidValue) : cudaSuccess;
+}

@@ -1,0 +1,167 @@
+"""Backends: tables of kernels with one vocabulary, and which table runs the kernels of an array."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import reference
+from .threads import _cpu
+from .typing import Array, NDArray, Shape
+
+Kernel = Callable[..., Any]
+_FLOAT64 = np.dtype(np.float64)
+_LARGE = 1_000_000  # elements from which float64 arithmetic in the reference is worth a warning
+
+
+class Table:
+    """The kernels of one backend, by name: `table.gemm(a, b)`.
+
+    `own` holds them; what it lacks comes from `fallback`. A name that neither knows is an
+    AttributeError, one that only the reference knows a NotImplementedError.
+    """
+
+    def __init__(self, name: str, own: Any, fallback: Table | None = None) -> None:
+        self.name, self.own, self.fallback = name, own, fallback
+
+    def __getattr__(self, kernel: str) -> Kernel:  # only for names not yet found: see setattr
+        if kernel.startswith("_") or kernel not in reference.__all__:
+            raise AttributeError(f"no kernel {kernel!r}, only {', '.join(reference.__all__)}")
+        source: Any = self.own if self.has(kernel) else self.fallback
+        if source is None:
+            raise NotImplementedError(f"[{kernel}] no {self.name} kernel yet")
+        found: Kernel = getattr(source, kernel)
+        setattr(self, kernel, found)
+        return found
+
+    def has(self, kernel: str) -> bool:
+        """Whether this backend has a kernel of its own for it."""
+        return hasattr(self.own, kernel)
+
+    def __repr__(self) -> str:
+        kernels = (k if self.has(k) else f"({k})" for k in reference.__all__)
+        return f"<{self.name} kernels: {', '.join(kernels)}>"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where arrays live: how they come and go, and the kernels that may touch their contents."""
+
+    name: str
+    table: Table
+    array: type
+    from_numpy: Callable[[NDArray], Any] = field(repr=False)
+    to_numpy: Callable[[Any], NDArray] = field(repr=False)
+
+    def full(self, shape: Shape, value: float, dtype: Any = np.float32) -> Any:
+        """A new array (shape) filled with `value`."""
+        return self.from_numpy(np.full(shape, value, dtype))
+
+
+REFERENCE = Table("reference", reference)
+_BY_NAME: dict[str, Backend] = {}
+_BY_ARRAY: dict[type, Backend] = {}
+_WHY_ABSENT = {"cuda": "this build has no CUDA kernels (a later version brings them)"}
+_EXTENSIONS = {"sim": "baregrad._sim"}  # backends that load at their first use
+_warned_large = False
+
+
+def register(backend: Backend) -> Backend:
+    """Make `backend` a device: its arrays find its kernels, and `.to(backend.name)` finds it."""
+    _BY_NAME[backend.name] = _BY_ARRAY[backend.array] = backend
+    return backend
+
+
+def device(name: str) -> Backend:
+    """The backend called `name`.
+
+    Raises ValueError for a name that is no device, RuntimeError for one that is not here, with why.
+    """
+    if name not in _BY_NAME and name in _EXTENSIONS:
+        _load(name)
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    if name in _WHY_ABSENT:
+        raise RuntimeError(f"[device] {name} is not available: {_WHY_ABSENT[name]}")
+    known = sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
+    raise ValueError(f"[device] device is {name!r}, expected one of {', '.join(known)}")
+
+
+def _load(name: str) -> None:
+    try:
+        extension = importlib.import_module(_EXTENSIONS[name])
+    except ImportError as error:
+        _WHY_ABSENT[name] = str(error)
+        return
+    table = Table(name, extension)
+    register(Backend(name, table, extension.Array, extension.Array.from_numpy, extension.Array.numpy))
+
+
+def loaded() -> list[str]:
+    """The names of the compiled backends in this process."""
+    return [name for name in _BY_NAME if name == "cpu" or name in _EXTENSIONS]
+
+
+def why_absent(name: str) -> str | None:
+    """Why the backend called `name` is not here, or None if it is."""
+    if name in _EXTENSIONS and name not in _BY_NAME:
+        _load(name)
+    return _WHY_ABSENT.get(name)
+
+
+def backend_of(array: Any) -> Backend:
+    """The backend whose array this is."""
+    try:
+        return _BY_ARRAY[type(array)]
+    except KeyError:
+        raise TypeError(f"{type(array).__name__} is not an array of any backend") from None
+
+
+class Kernels:
+    """`kernels.cpu.gemm(a, b)`: a backend's table by name. `kernels(x)`: the table for an array."""
+
+    reference = REFERENCE
+
+    def __init__(self) -> None:
+        self.numpy = CPU.table  # what runs float32 NumPy arrays: `use("reference")` swaps it
+
+    def __call__(self, array: Array) -> Table:
+        """The table that runs the kernels of `array`; for float64 NumPy arrays the reference."""
+        if type(array) is np.ndarray:
+            if array.dtype is _FLOAT64:
+                _warn_if_large(array)
+                return REFERENCE
+            return self.numpy
+        return backend_of(array).table
+
+    def __getattr__(self, name: str) -> Table:
+        try:
+            return device(name).table
+        except (ValueError, RuntimeError) as error:
+            raise AttributeError(str(error)) from None
+
+
+def _warn_if_large(array: NDArray) -> None:
+    global _warned_large
+    if array.size >= _LARGE and not _warned_large:
+        _warned_large = True
+        warnings.warn(
+            f"float64 runs on the reference kernels, exact and slow, and here has {array.size:,} "
+            "elements; float32 is the fast type",
+            stacklevel=4,
+        )
+
+
+def _identity(array: NDArray) -> NDArray:
+    return array
+
+
+CPU = register(
+    Backend("cpu", Table("cpu", _cpu, fallback=REFERENCE), np.ndarray, _identity, _identity)
+)
+kernels = Kernels()

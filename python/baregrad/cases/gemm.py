@@ -1,0 +1,71 @@
+"""Cases of gemm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..typing import NDArray
+from .case import Arguments, Case, double, floats, unit_roundoff
+
+tolerance = (
+    "|error| <= g (|alpha| |a| |b| + |beta| |out| + |bias|), elementwise, with\n"
+    "g = (k + 3) u / (1 - (k + 3) u) and u = 2^-24: k products summed in any order, with or without\n"
+    "fused multiply-add, then three more roundings (Higham, Accuracy and Stability, 3.5)"
+)
+
+
+def _arguments(rng: np.random.Generator, m: int, n: int, k: int) -> Arguments:
+    return {
+        "a": floats(rng, m, k),
+        "b": floats(rng, k, n),
+        "bias": floats(rng, n),
+        "alpha": 0.75,
+        "beta": -0.5,
+        "out": floats(rng, m, n),
+    }
+
+
+def _run(table: Any, arguments: Arguments) -> tuple[Any, ...]:
+    return (table.gemm(**arguments),)
+
+
+def bound(arguments: Arguments) -> tuple[NDArray]:
+    """The error that any order of summation may make."""
+    a, b = (np.abs(double(arguments[name])) for name in ("a", "b"))
+    gamma = (a.shape[-1] + 3) * unit_roundoff
+    size = abs(arguments.get("alpha", 1.0)) * (a @ b)
+    if arguments.get("out") is not None:
+        size = size + abs(arguments.get("beta", 0.0)) * np.abs(double(arguments["out"]))
+    if arguments.get("bias") is not None:
+        size = size + np.abs(double(arguments["bias"]))
+    return (gamma / (1 - gamma) * size,)
+
+
+def case(m: int, n: int, k: int) -> Case:
+    """a (m, k), b (k, n) -> out (m, n), with alpha, beta and bias."""
+    return Case(
+        "gemm",
+        {"m": m, "n": n, "k": k},
+        lambda rng: _arguments(rng, m, n, k),
+        _run,
+        bound,
+        flops=2 * m * n * k,
+        bytes=4 * (m * k + k * n + 2 * m * n + n),
+    )
+
+
+# Around every tile: 4 to 14 rows, 8 to 32 columns, blocks of 16 and 512 along k.
+_EDGES = (0, 1, 2, 5, 6, 7, 13, 14, 15, 31, 32, 33, 65)
+tests = [
+    *(case(size, 33, 17) for size in _EDGES),
+    *(case(15, size, 17) for size in _EDGES),
+    *(case(15, 33, size) for size in (*_EDGES, 511, 512, 513, 1030)),
+    case(131, 127, 61),
+    case(29, 37, 1024),
+]
+benchmarks = [
+    case(m, n, k)
+    for m, n, k in ((64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 256, 784))
+]

@@ -1,0 +1,52 @@
+"""Cases of the elementwise ops of one argument."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..typing import NDArray
+from .case import LENGTHS, Arguments, Case, floats
+
+# Of each kind: the largest error in units in the last place, forward and backward.
+ULP = {"relu": (0, 0)}
+tolerance = "relu: exact, forward and backward"
+
+
+def _arguments(rng: np.random.Generator, n: int, direction: str) -> Arguments:
+    if direction == "forward":
+        return {"x": floats(rng, n)}
+    return {"saved": np.maximum(floats(rng, n), 0), "dout": floats(rng, n)}
+
+
+def _run(kernel: str, table: Any, arguments: Arguments) -> tuple[Any, ...]:
+    return (getattr(table, kernel)(**arguments),)
+
+
+def _bound(kernel: str, ulp: int, arguments: Arguments) -> tuple[NDArray]:
+    from .. import reference  # at the call: the definitions may be on their way in
+
+    exact = getattr(reference, kernel)(**arguments)
+    return (ulp * np.spacing(np.abs(exact)).astype(np.float64),)
+
+
+def case(kind: str, direction: str, n: int) -> Case:
+    """x (n,) -> out (n,), or saved (n,), dout (n,) -> dx (n,)."""
+    kernel = f"{kind}_{direction}"
+    arrays = 2 if direction == "forward" else 3
+    return Case(
+        kernel,
+        {"n": n},
+        partial(_arguments, n=n, direction=direction),
+        partial(_run, kernel),
+        partial(_bound, kernel, ULP[kind][direction == "backward"]),
+        flops=n,
+        bytes=4 * arrays * n,
+    )
+
+
+_kernels = [(kind, direction) for kind in ULP for direction in ("forward", "backward")]
+tests = [case(*kernel, n) for kernel in _kernels for n in (*LENGTHS, 70_001)]
+benchmarks = [case(*kernel, n) for kernel in _kernels for n in (1_000, 1 << 22)]

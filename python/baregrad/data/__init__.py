@@ -1,0 +1,5 @@
+"""Data sets that come with the package."""
+
+from .digits import Digits, digits
+
+__all__ = ["Digits", "digits"]

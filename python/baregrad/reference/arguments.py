@@ -1,0 +1,64 @@
+"""What the reference asks of its arguments, in the very words of the compiled bindings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..typing import NDArray
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def shape_text(shape: tuple[int | str, ...]) -> str:
+    """(2, "n") -> "(2, n)", (3,) -> "(3,)"."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def array(op: str, name: str, value: object) -> NDArray:
+    """`value`, if it is an array."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected an array")
+    return value
+
+
+def floats(op: str, name: str, value: object, dtype: np.dtype | None = None) -> NDArray:
+    """`value`, if it is an array of `dtype`; without one, of float32 or float64."""
+    found = array(op, name, value)
+    if found.dtype not in FLOATS if dtype is None else found.dtype != dtype:
+        expected = "float32" if dtype is None else dtype
+        raise TypeError(f"[{op}] {name} has dtype {found.dtype}, expected {expected}")
+    return found
+
+
+def shaped(op: str, name: str, value: NDArray, *expected: int | str) -> NDArray:
+    """`value`, if its shape is `expected`, where a letter stands for any length."""
+    matches = len(value.shape) == len(expected) and all(
+        isinstance(e, str) or e == n for n, e in zip(value.shape, expected, strict=True)
+    )
+    if not matches:
+        raise ValueError(
+            f"[{op}] {name} has shape {shape_text(value.shape)}, expected {shape_text(expected)}"
+        )
+    return value
+
+
+def labels(op: str, value: object, n: int, c: int) -> NDArray:
+    """`value` as int64 class numbers, one for each of `n` rows, each in [0, c)."""
+    found = shaped(op, "labels", array(op, "labels", value), n)
+    if found.dtype.kind not in "iu":
+        raise TypeError(f"[{op}] labels has dtype {found.dtype}, expected int64")
+    outside = np.flatnonzero((found < 0) | (found >= c))
+    if len(outside):
+        row = outside[0]
+        raise IndexError(f"[{op}] labels[{row}] is {found[row]}, expected 0 <= label < {c}")
+    return found.astype(np.int64)
+
+
+def output(op: str, name: str, value: object, like: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """The array to write to: `value`, checked, or a new one."""
+    if value is None:
+        return np.empty(shape, like.dtype)
+    found = shaped(op, name, floats(op, name, value, like.dtype), *shape)
+    if not found.flags.writeable:
+        raise ValueError(f"[{op}] {name} is read-only")
+    return found

@@ -1,0 +1,132 @@
+"""`bg.use`: pick an entry of a table, for good or inside a `with`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import backend, reference
+
+_LADDER = Path(__file__).parent / "ladder"  # ladder/<backend>/<op>_<number>_<idea>.so
+_SUFFIX = ".so"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What runs the kernels: a table for NumPy arrays, an instruction set, and rungs by op."""
+
+    table: str = "cpu"
+    isa: str = ""  # the best there is
+    rungs: tuple[tuple[str, str], ...] = ()
+
+
+_current = Choice()
+
+
+class Chosen:
+    """What `use` returns: as a context manager it brings back what was in use before."""
+
+    def __init__(self, before: Choice) -> None:
+        self._before = before
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        _apply(self._before)
+
+
+def use(*specs: str, **entries: str) -> Chosen:
+    """Pick what runs the kernels from now on, or inside `with bg.use(...):`.
+
+    use("reference")            NumPy arrays run through the NumPy definitions; "cpu" undoes it
+    use(isa="avx2")             the CPU kernels compiled for this instruction set
+    use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
+    use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
+
+    Raises ValueError for an entry that is not there, naming those that are.
+    """
+    before = choice = _current
+    for spec in specs:
+        for part in spec.split(","):
+            name, equals, value = part.strip().partition("=")
+            choice = _pick(choice, name, value) if equals else _pick_table(choice, name)
+    for name, value in entries.items():
+        choice = _pick(choice, name, value)
+    _apply(choice)
+    return Chosen(before)
+
+
+def _pick_table(choice: Choice, name: str) -> Choice:
+    if name == "cpu":
+        return Choice()
+    if name == "reference":
+        return replace(choice, table=name)
+    hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
+    raise ValueError(f"[use] table is {name!r}, expected cpu, reference or name=value{hint}")
+
+
+def _pick(choice: Choice, name: str, value: str) -> Choice:
+    if name == "isa":
+        return replace(choice, isa=value)
+    rung = _find(name, value)
+    return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
+
+
+def rungs() -> Iterator[tuple[str, str, str, Path]]:
+    """All rungs of the ladder: backend, op, number_idea, library."""
+    for path in sorted(_LADDER.glob(f"*/*{_SUFFIX}")):
+        op = next((op for op in sorted(reference.__all__, key=len, reverse=True)
+                   if path.stem.startswith(f"{op}_")), None)  # fmt: skip
+        if op:
+            yield path.parent.name, op, path.stem[len(op) + 1 :], path
+
+
+def _find(op: str, value: str) -> str:
+    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name."""
+    there = sorted({(o, rung) for _, o, rung, _ in rungs()})
+    family, _, wanted = value.partition("/")
+    for o, rung in there:
+        if o == op and family == "ladder" and wanted in (rung, *rung.split("_", 1)):
+            return rung
+    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
+    raise ValueError(f"[use] {op} is {value!r}, expected isa=... or a rung of the ladder: {known}")
+
+
+def _apply(choice: Choice) -> None:
+    global _current
+    chosen = dict(choice.rungs)
+    libraries: dict[str, list[tuple[str, str, str]]] = {"cpu": []}
+    for where, op, rung, path in rungs():
+        if chosen.get(op) == rung:
+            libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(path)))
+    for where in backend.loaded():
+        libraries.setdefault(where, [])
+    for where, alternatives in libraries.items():
+        if backend.why_absent(where) is None:
+            extension: Any = backend.device(where).table.own
+            extension.select(choice.isa if where == "cpu" else "", alternatives)
+    backend.kernels.numpy = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
+    _current = choice
+
+
+@contextmanager
+def _named(variable: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{variable}={os.environ[variable]}: {error}") from None
+
+
+def use_environment() -> None:
+    """Apply BAREGRAD_ISA and BAREGRAD_USE, if they are set."""
+    if isa := os.environ.get("BAREGRAD_ISA"):
+        with _named("BAREGRAD_ISA"):
+            use(isa=isa)
+    if spec := os.environ.get("BAREGRAD_USE"):
+        with _named("BAREGRAD_USE"):
+            use(spec)

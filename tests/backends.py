@@ -1,0 +1,43 @@
+"""The kernels of a device, called with NumPy arrays and answering with NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from baregrad.backend import Backend
+
+
+class OnDevice:
+    """A table whose arguments travel to the device and whose results travel back.
+
+    What a kernel changes in place is copied back into the NumPy array that was given.
+    """
+
+    def __init__(self, device: Backend) -> None:
+        self.device = device
+
+    def __getattr__(self, kernel: str) -> Any:
+        function = getattr(self.device.table, kernel)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            there: dict[int, tuple[np.ndarray, Any]] = {}
+            result = function(
+                *(self._send(a, there) for a in args),
+                **{name: self._send(a, there) for name, a in kwargs.items()},
+            )
+            for array, sent in there.values():
+                if array.flags.writeable and array.dtype == np.float32:
+                    array[...] = self.device.to_numpy(sent)
+            if isinstance(result, tuple):
+                return tuple(map(self.device.to_numpy, result))
+            return result if result is None else self.device.to_numpy(result)
+
+        return call
+
+    def _send(self, value: Any, there: dict[int, tuple[np.ndarray, Any]]) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        if id(value) not in there:
+            there[id(value)] = (value, self.device.from_numpy(value))
+        return there[id(value)][1]

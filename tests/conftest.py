@@ -1,0 +1,59 @@
+"""Fixtures: every backend in turn, and random numbers that belong to one test alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import baregrad as bg
+import numpy as np
+import pytest
+from backends import OnDevice
+from baregrad import _cpu, backend
+
+SCHEDULES = ("forward", "reverse", "random:1")
+SIM = [f"sim-{schedule}" for schedule in SCHEDULES] if not backend.why_absent("sim") else []
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Seeded by the test's own name, so that one test's draws never depend on which others ran."""
+    return np.random.default_rng(list(request.node.name.encode()))
+
+
+@pytest.fixture(params=_cpu.available())
+def isa(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set of this CPU, in use."""
+    with bg.use(isa=request.param):
+        assert _cpu.in_use() == request.param
+        yield request.param
+
+
+@pytest.fixture(params=[*_cpu.available(), *SIM])
+def table(request: pytest.FixtureRequest) -> Iterator[object]:
+    """The kernels of every compiled backend, instruction set and schedule, on NumPy arrays."""
+    if request.param in _cpu.available():
+        with bg.use(isa=request.param):
+            yield bg.kernels.cpu
+        return
+    sim = backend.device("sim")
+    before = sim.table.own.schedule()
+    sim.table.own.set_schedule(request.param.removeprefix("sim-"))
+    yield OnDevice(sim)
+    sim.table.own.set_schedule(before)
+
+
+@pytest.fixture(params=["reference", "cpu", *(["sim"] if SIM else [])])
+def any_table(request: pytest.FixtureRequest) -> object:
+    """The kernels of every backend, each in one form, the reference included."""
+    if request.param == "sim":
+        return OnDevice(backend.device("sim"))
+    return getattr(bg.kernels, request.param)
+
+
+@pytest.fixture(params=["cpu", *(["sim"] if SIM else []), "opaque"])
+def device(request: pytest.FixtureRequest) -> str:
+    """The name of every device that a tensor can live on."""
+    import opaque
+
+    opaque.install()
+    return request.param

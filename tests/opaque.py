@@ -1,0 +1,57 @@
+"""A device whose arrays show their contents to kernels alone.
+
+It is the CPU's, behind an ndarray that refuses ufuncs, NumPy functions and indexing. What runs on
+it touches arrays only through kernels and views, and so runs on a GPU.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from baregrad.backend import CPU, Backend, Table, register
+
+
+class Opaque(np.ndarray):
+    def __array_ufunc__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("only kernels touch the contents of an array: a ufunc did")
+
+    def __array_function__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("only kernels touch the contents of an array: a NumPy function did")
+
+    def __getitem__(self, _: Any) -> Any:
+        raise TypeError("only kernels touch the contents of an array: an index did")
+
+    __setitem__ = __getitem__
+    __iter__ = __getitem__
+
+
+def hide(array: np.ndarray) -> Any:
+    return np.array(array).view(Opaque)
+
+
+def show(array: Any) -> np.ndarray:
+    assert isinstance(array, Opaque), f"{type(array).__name__} came to the opaque device"
+    return array.view(np.ndarray)
+
+
+class OpaqueKernels:
+    def __getattr__(self, name: str) -> Any:
+        kernel = getattr(CPU.table, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            def bare(value: Any) -> Any:
+                return show(value) if isinstance(value, np.ndarray) else value
+
+            result = kernel(*map(bare, args), **{k: bare(v) for k, v in kwargs.items()})
+            if kwargs.get("out") is not None:
+                return kwargs["out"]
+            if isinstance(result, tuple):
+                return tuple(r.view(Opaque) for r in result)
+            return result if result is None else result.view(Opaque)
+
+        return call
+
+
+def install() -> Backend:
+    return register(Backend("opaque", Table("opaque", OpaqueKernels()), Opaque, hide, show))

@@ -1,0 +1,216 @@
+"""Adam against the formula in float64, and what it does with odd parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import baregrad as bg
+from baregrad import nn, optim
+
+
+def parameter(*values: float) -> nn.Parameter:
+    return nn.Parameter(np.array(values, np.float32))
+
+
+def give_grad(param: bg.Tensor, grad) -> None:
+    param.grad = bg.tensor(np.asarray(grad), param.dtype)
+
+
+def adam_by_the_formula(x, grads, lr, betas, eps, weight_decay):
+    """Kingma and Ba, algorithm 1, in float64."""
+    x, m, v = x.astype(np.float64), 0.0, 0.0
+    for t, grad in enumerate(grads, start=1):
+        g = grad.astype(np.float64) + weight_decay * x
+        m = betas[0] * m + (1 - betas[0]) * g
+        v = betas[1] * v + (1 - betas[1]) * g * g
+        x = x - lr * (m / (1 - betas[0] ** t)) / (np.sqrt(v / (1 - betas[1] ** t)) + eps)
+    return x
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
+        {"lr": 0.1, "betas": (0.5, 0.8), "eps": 1e-2, "weight_decay": 0.3},
+    ],
+)
+def test_ten_steps_agree_with_the_formula(arguments, rng):
+    start = rng.normal(size=(3, 5)).astype(np.float32)
+    grads = rng.normal(size=(10, 3, 5)).astype(np.float32)
+    param = nn.Parameter(start.copy())
+    optimizer = optim.Adam([param], **arguments)
+    for grad in grads:
+        give_grad(param, grad)
+        optimizer.step()
+    expected = adam_by_the_formula(start, grads, **arguments)
+    # each step moves by about lr and rounds m, v and param, numbers below 4, some ten times
+    tolerance = 10 * (4 + 10 * arguments["lr"]) * 2**-24
+    np.testing.assert_allclose(param.detach().numpy(), expected, atol=tolerance, rtol=0)
+
+
+def test_the_defaults_are_those_of_torch():
+    group = optim.Adam([parameter(1)]).state_dict()["param_groups"][0]
+    assert group == {
+        "lr": 1e-3,
+        "betas": (0.9, 0.999),
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "params": [0],
+    }
+
+
+def test_the_first_step_moves_every_element_by_the_learning_rate():
+    param = parameter(1, 2, 3)
+    optimizer = optim.Adam([param], lr=0.5)
+    give_grad(param, [1e-3, -10, 4])
+    optimizer.step()
+    # eps makes the step smaller by 1e-8 / 1e-3
+    np.testing.assert_allclose(param.detach().numpy(), [0.5, 2.5, 2.5], rtol=2e-5)
+
+
+def test_a_parameter_without_gradient_stays_and_counts_its_own_steps():
+    late, other = parameter(1), parameter(1)
+    optimizer = optim.Adam([late, other], lr=0.5)
+    for _ in range(3):
+        give_grad(other, [1])
+        optimizer.step()
+    assert late.item() == 1
+    give_grad(late, [1])
+    optimizer.step()
+    assert late.item() == pytest.approx(0.5, rel=1e-6)
+
+
+def test_a_new_learning_rate_holds_from_the_next_step_on():
+    param = parameter(1)
+    optimizer = optim.Adam([param], lr=0.5)
+    assert optimizer.lr == 0.5
+    optimizer.lr = 0
+    give_grad(param, [1])
+    optimizer.step()
+    assert param.item() == 1
+    optimizer.lr = 0.25
+    optimizer.step()
+    assert param.item() == pytest.approx(0.75, rel=1e-6)
+
+
+def test_zero_grad_sets_the_gradients_to_none():
+    param = parameter(1)
+    give_grad(param, [1])
+    optim.Adam([param]).zero_grad()
+    assert param.grad is None
+
+
+def test_parameters_of_two_types_take_part_in_one_optimizer():
+    single, double = parameter(1), nn.Parameter(np.ones(1))
+    optimizer = optim.Adam([single, double], lr=0.5)
+    give_grad(single, [1])
+    give_grad(double, [1])
+    optimizer.step()
+    assert double.dtype == bg.float64
+    assert single.item() == pytest.approx(0.5, rel=1e-6)
+    assert double.item() == pytest.approx(0.5, rel=1e-7)
+
+
+def test_moments_follow_a_model_that_changes_its_type():
+    def train(change: bool) -> float:
+        layer = nn.Linear(1, 1, bias=False)
+        layer.load_state_dict({"weight": np.ones((1, 1))})
+        optimizer = optim.Adam(layer.parameters(), lr=0.1)
+        for grad in (1.0, 3.0):
+            give_grad(layer.weight, [[grad]])
+            optimizer.step()
+            if change:
+                layer.to(bg.float64)
+        return layer.weight.item()
+
+    assert train(change=True) == pytest.approx(train(change=False), rel=1e-6)
+
+
+def test_a_step_between_forward_and_backward_is_noticed():
+    layer = nn.Linear(2, 2)
+    x = bg.tensor(np.ones((1, 2), np.float32), requires_grad=True)
+    loss = nn.CrossEntropyLoss()(layer(x), bg.tensor([0]))
+    give_grad(layer.weight, np.ones((2, 2)))
+    optim.Adam([layer.weight]).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_loaded_state_goes_on_where_the_other_stopped(rng):
+    grads = rng.normal(size=(4, 3)).astype(np.float32)
+    one, two = parameter(1, 2, 3), parameter(1, 2, 3)
+    first = optim.Adam([one], lr=0.1, betas=(0.8, 0.9), weight_decay=0.1)
+    for grad in grads[:2]:
+        give_grad(one, grad)
+        first.step()
+    two.detach().numpy()[...] = one.detach().numpy()
+    second = optim.Adam([two])
+    second.load_state_dict(first.state_dict())
+    for grad in grads[2:]:
+        for param, optimizer in ((one, first), (two, second)):
+            give_grad(param, grad)
+            optimizer.step()
+    np.testing.assert_array_equal(one.detach().numpy(), two.detach().numpy())
+
+
+def test_the_state_is_laid_out_as_in_torch_and_is_a_copy():
+    used, idle = parameter(1, 2), parameter(3)
+    optimizer = optim.Adam([used, idle])
+    give_grad(used, [1, 2])
+    optimizer.step()
+    state = optimizer.state_dict()["state"]
+    assert list(state) == [0]
+    assert state[0]["step"] == 1
+    kept = state[0]["exp_avg"].copy()
+    optimizer.step()
+    np.testing.assert_array_equal(state[0]["exp_avg"], kept)
+
+
+def test_a_state_of_other_parameters_is_refused():
+    trained = parameter(1, 2)
+    give_grad(trained, [1, 2])
+    optimizer = optim.Adam([trained])
+    optimizer.step()
+    state = optimizer.state_dict()
+    with pytest.raises(ValueError, match="the state is of 1 parameters, expected 2"):
+        optim.Adam([parameter(1), parameter(2)]).load_state_dict(state)
+    with pytest.raises(ValueError, match=r"parameter 0 has shape \(2,\), expected \(3,\)"):
+        optim.Adam([parameter(1, 2, 3)]).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": -1.0}, r"lr is -1\.0, expected a finite number of at least 0"),
+        ({"lr": float("nan")}, r"lr is nan, expected"),
+        ({"eps": -1e-8}, r"eps is -1e-08, expected"),
+        ({"betas": (1.0, 0.9)}, r"betas\[0\] is 1\.0, expected 0 <= betas\[0\] < 1"),
+        ({"betas": (0.9, -0.1)}, r"betas\[1\] is -0\.1, expected"),
+        ({"weight_decay": -1}, r"weight_decay is -1, expected"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        optim.Adam([parameter(1)], **arguments)
+
+
+def test_a_learning_rate_out_of_range_is_refused_later_too():
+    optimizer = optim.Adam([parameter(1)])
+    with pytest.raises(ValueError, match="lr is -1"):
+        optimizer.lr = -1
+    assert optimizer.lr == 1e-3
+
+
+def test_parameters_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="params is empty"):
+        optim.Adam([])
+    with pytest.raises(TypeError, match="params is a Tensor, expected an iterable"):
+        optim.Adam(parameter(1))
+    with pytest.raises(TypeError, match=r"params\[1\] is a str, expected a Tensor"):
+        optim.Adam([parameter(1), "weight"])
+    with pytest.raises(ValueError, match=r"an op made params\[0\], expected a leaf"):
+        optim.Adam([parameter(1).relu()])
+    twice = parameter(1)
+    with pytest.raises(ValueError, match="the same parameter twice"):
+        optim.Adam([twice, twice])
