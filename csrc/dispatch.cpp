@@ -28,7 +28,7 @@ const Kernels& named(const std::string& name) {
 void lay_over(Kernels& table, const Alternative& alternative) {
   void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw std::invalid_argument("[use] " + alternative.op + ": " + dlerror());
-  const auto plugin = reinterpret_cast<Plugin>(dlsym(library, "baregrad_plugin"));
+  const auto plugin = reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
   const std::string where = "[use] " + alternative.op + ": " + alternative.path;
   if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
   const Kernels before = table;

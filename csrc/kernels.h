@@ -88,9 +88,9 @@ struct Kernels {
 #endif
 };
 
-// A plug-in (a rung, or your own shared library) exports this one function. It is given a copy of
-// the table in use and overwrites the slots that it implements.
-//   extern "C" void baregrad_plugin(baregrad::Kernels* table) { table->gemm = my_gemm; }
-typedef void (*Plugin)(Kernels* table);
-
 }  // namespace baregrad
+
+// A plug-in (a rung, or a shared library of yours) exports this one function. It is given a copy of
+// the table in use and overwrites the slots that it implements:
+//   void baregrad_plugin(baregrad::Kernels* table) { table->gemm = my_gemm; }
+extern "C" __attribute__((visibility("default"))) void baregrad_plugin(baregrad::Kernels* table);

@@ -12,7 +12,9 @@ def assert_within(got: np.ndarray, exact: np.ndarray, bound: np.ndarray) -> floa
     error = np.abs(got.astype(np.float64) - exact)
     inside = error <= bound  # False where anything is NaN
     if not inside.all():
-        worst = np.unravel_index(np.argmax(np.where(inside, -1, np.nan_to_num(error / bound, nan=np.inf))), got.shape)
+        worst = np.unravel_index(
+            np.argmax(np.where(inside, -1, np.nan_to_num(error / bound, nan=np.inf))), got.shape
+        )
         raise AssertionError(
             f"{(~inside).sum()} of {got.size} outside their bound, the worst at {worst}: got "
             f"{got[worst]!r}, exact {exact[worst]!r}, off by {error[worst]:.3g}, allowed {bound[worst]:.3g}"

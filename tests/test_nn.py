@@ -1,16 +1,16 @@
-"""Modules, layers, losses: what they compute is compared with NumPy, how they are kept with torch's rules."""
+"""Modules, layers and losses: what they compute by NumPy, what they are called by PyTorch."""
 
 from __future__ import annotations
 
 import copy
 import math
 
-import numpy as np
-import pytest
-
 import baregrad as bg
+import numpy as np
+import opaque
+import pytest
 from baregrad import nn
-from baregrad.nn import functional as F
+from baregrad.nn import functional as F  # noqa: N812
 
 
 def mlp() -> nn.Sequential:
@@ -111,6 +111,23 @@ def test_to_a_dtype_keeps_the_parameters_and_moves_their_gradients(rng):
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
     assert model(bg.tensor(rng.normal(size=(2, 3)))).dtype == bg.float64
+
+
+def test_to_a_device_and_back_keeps_every_value(device):
+    model = mlp()
+    before = model.state_dict()
+    model.to(device)
+    assert {parameter.device for parameter in model.parameters()} == {device}
+    for state in (model.state_dict(), model.to("cpu").state_dict()):
+        for name, array in state.items():
+            np.testing.assert_array_equal(array, before[name])
+
+
+def test_tensors_on_two_devices_are_refused():
+    opaque.install()
+    layer = nn.Linear(3, 4).to("opaque")
+    with pytest.raises(ValueError, match="input is on cpu, expected opaque as weight"):
+        layer(bg.tensor(np.zeros((5, 3), np.float32)))
 
 
 def test_to_the_device_where_it_is_changes_nothing():
@@ -224,16 +241,19 @@ def test_loading_something_else_than_a_mapping_is_refused():
 # Layers
 
 
-def test_linear_is_input_times_transposed_weight_plus_bias(rng):
+def test_linear_is_input_times_transposed_weight_plus_bias(device, rng):
     layer = nn.Linear(3, 4)
-    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    weight, bias = layer.state_dict().values()
+    layer.to(device)
     for shape in ((5, 3), (3,), (2, 5, 3), (0, 3)):
         x = rng.normal(size=shape).astype(np.float32)
         expected = x.astype(np.float64) @ weight.T + bias
-        out = layer(bg.from_numpy(x))
+        out = layer(bg.from_numpy(x).to(device))
         assert out.shape == expected.shape
+        assert out.device == device
         # 3 products and 4 sums, each rounded to float32, of numbers below 5
-        np.testing.assert_allclose(out.detach().numpy(), expected, atol=8 * 5 * 2**-24, rtol=0)
+        got = out.detach().cpu().numpy()
+        np.testing.assert_allclose(got, expected, atol=8 * 5 * 2**-24, rtol=0)
 
 
 def test_linear_starts_uniform_within_one_over_root_in_features():
@@ -313,7 +333,9 @@ def test_sequential_applies_its_modules_in_order(rng):
 
 
 def test_sequential_refuses_what_is_no_module():
-    with pytest.raises(TypeError, match=r"\[Sequential\] modules\[1\] is a type, expected a Module"):
+    with pytest.raises(
+        TypeError, match=r"\[Sequential\] modules\[1\] is a type, expected a Module"
+    ):
         nn.Sequential(nn.ReLU(), nn.ReLU)
 
 
@@ -327,13 +349,13 @@ def softmax_cross_entropy(logits, labels):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-def test_cross_entropy_and_its_gradient_agree_with_the_formula(reduction, rng):
+def test_cross_entropy_and_its_gradient_agree_with_the_formula(reduction, device, rng):
     logits = rng.normal(size=(7, 5)).astype(np.float32)
     labels = rng.integers(0, 5, 7)
     upstream = rng.normal(size=7 if reduction == "none" else ()).astype(np.float32)
-    x = bg.tensor(logits, requires_grad=True)
-    out = nn.CrossEntropyLoss(reduction=reduction)(x, bg.tensor(labels))
-    out.backward(bg.tensor(upstream))
+    x = bg.tensor(logits, device=device, requires_grad=True)
+    out = nn.CrossEntropyLoss(reduction=reduction)(x, bg.tensor(labels, device=device))
+    out.backward(bg.tensor(upstream, device=device))
 
     exact = logits.astype(np.float64)
     each = softmax_cross_entropy(exact, labels)
@@ -342,8 +364,9 @@ def test_cross_entropy_and_its_gradient_agree_with_the_formula(reduction, rng):
     share = np.broadcast_to(upstream / (7 if reduction == "mean" else 1), 7)[:, None]
     gradient = share * (softmax - np.eye(5)[labels])
     # sums of at most 7 losses below 8 and some ten roundings each
-    np.testing.assert_allclose(out.detach().numpy(), expected, atol=7 * 8 * 10 * 2**-24, rtol=0)
-    np.testing.assert_allclose(x.grad.numpy(), gradient, atol=4 * 10 * 2**-24, rtol=0)
+    got, got_gradient = out.detach().cpu().numpy(), x.grad.cpu().numpy()
+    np.testing.assert_allclose(got, expected, atol=7 * 8 * 10 * 2**-24, rtol=0)
+    np.testing.assert_allclose(got_gradient, gradient, atol=4 * 10 * 2**-24, rtol=0)
 
 
 def test_the_losses_of_an_empty_batch_are_those_of_torch():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import baregrad as bg
 import numpy as np
 import pytest
-
-import baregrad as bg
 from baregrad import nn, optim
 
 
@@ -14,7 +13,7 @@ def parameter(*values: float) -> nn.Parameter:
 
 
 def give_grad(param: bg.Tensor, grad) -> None:
-    param.grad = bg.tensor(np.asarray(grad), param.dtype)
+    param.grad = bg.tensor(np.asarray(grad), param.dtype, device=param.device)
 
 
 def adam_by_the_formula(x, grads, lr, betas, eps, weight_decay):
@@ -35,10 +34,10 @@ def adam_by_the_formula(x, grads, lr, betas, eps, weight_decay):
         {"lr": 0.1, "betas": (0.5, 0.8), "eps": 1e-2, "weight_decay": 0.3},
     ],
 )
-def test_ten_steps_agree_with_the_formula(arguments, rng):
+def test_ten_steps_agree_with_the_formula(arguments, device, rng):
     start = rng.normal(size=(3, 5)).astype(np.float32)
     grads = rng.normal(size=(10, 3, 5)).astype(np.float32)
-    param = nn.Parameter(start.copy())
+    param = nn.Parameter(bg.tensor(start, device=device))
     optimizer = optim.Adam([param], **arguments)
     for grad in grads:
         give_grad(param, grad)
@@ -46,7 +45,7 @@ def test_ten_steps_agree_with_the_formula(arguments, rng):
     expected = adam_by_the_formula(start, grads, **arguments)
     # each step moves by about lr and rounds m, v and param, numbers below 4, some ten times
     tolerance = 10 * (4 + 10 * arguments["lr"]) * 2**-24
-    np.testing.assert_allclose(param.detach().numpy(), expected, atol=tolerance, rtol=0)
+    np.testing.assert_allclose(param.detach().cpu().numpy(), expected, atol=tolerance, rtol=0)
 
 
 def test_the_defaults_are_those_of_torch():
@@ -101,6 +100,16 @@ def test_zero_grad_sets_the_gradients_to_none():
     assert param.grad is None
 
 
+def test_parameters_on_two_devices_take_part_in_one_optimizer(device):
+    here, there = parameter(1), nn.Parameter(bg.tensor([1.0], device=device))
+    optimizer = optim.Adam([here, there], lr=0.5)
+    give_grad(here, [1])
+    give_grad(there, [1])
+    optimizer.step()
+    assert there.device == device
+    assert here.item() == there.item() == pytest.approx(0.5, rel=1e-6)
+
+
 def test_parameters_of_two_types_take_part_in_one_optimizer():
     single, double = parameter(1), nn.Parameter(np.ones(1))
     optimizer = optim.Adam([single, double], lr=0.5)
@@ -112,7 +121,10 @@ def test_parameters_of_two_types_take_part_in_one_optimizer():
     assert double.item() == pytest.approx(0.5, rel=1e-7)
 
 
-def test_moments_follow_a_model_that_changes_its_type():
+@pytest.mark.parametrize("there", [bg.float64, "device"])
+def test_moments_follow_a_model_that_moves(there, device):
+    there = device if there == "device" else there
+
     def train(change: bool) -> float:
         layer = nn.Linear(1, 1, bias=False)
         layer.load_state_dict({"weight": np.ones((1, 1))})
@@ -121,7 +133,7 @@ def test_moments_follow_a_model_that_changes_its_type():
             give_grad(layer.weight, [[grad]])
             optimizer.step()
             if change:
-                layer.to(bg.float64)
+                layer.to(there)
         return layer.weight.item()
 
     assert train(change=True) == pytest.approx(train(change=False), rel=1e-6)

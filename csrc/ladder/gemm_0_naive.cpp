@@ -22,4 +22,4 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
 
 }  // namespace
 
-extern "C" void baregrad_plugin(Kernels* table) { table->gemm = gemm; }
+void baregrad_plugin(baregrad::Kernels* table) { table->gemm = gemm; }

@@ -11,8 +11,7 @@ constinit thread_local dim3 gridDim{};
 namespace simt {
 namespace {
 
-// A thread may take this many fruitless turns in a spin loop before it counts as stuck: about 30
-// ms.
+// Fruitless turns in spin loops, one after another, before a thread counts as stuck: about 30 ms.
 constexpr int kMaxTurnsAside = 1 << 20;
 
 constexpr Mask lanes_below(int count) {
@@ -111,9 +110,12 @@ void Block::run_threads(void* self) {
     try {
       block.body_(block.closure_);
     } catch (...) {
-      threw = true;  // to fail() here would never leave this handler
+      threw = true;  // to stop() here would never leave this handler
     }
-    if (threw) block.fail(block.shape_.location, "a C++ exception left a thread", "");
+    if (threw) {
+      block.note(block.shape_.location, "a C++ exception left a thread", "");
+      block.stop();
+    }
     block.finish_thread();
   } while (block.enter_fresh_lane());
   Fiber& fiber = *block.fiber();
@@ -161,7 +163,10 @@ void Block::release_barrier() {
 }
 
 void Block::stand_aside(const Site& site) {
-  if (++turns_aside_ > kMaxTurnsAside) fail_spinning(site);
+  if (++turns_aside_ > kMaxTurnsAside) {
+    note_spinning(site);
+    stop();
+  }
   warp_->aside |= bit(lane_);
   suspend();
 }
@@ -179,7 +184,10 @@ bool Block::recall_threads_aside() {
 void* Block::shared_array(const Site& declaration, const void* identity, std::size_t bytes,
                           std::size_t alignment) {
   void* const array = shared_memory_.array(declaration, identity, bytes, alignment);
-  if (array == nullptr) fail_room(declaration);
+  if (array == nullptr) {
+    note_room(declaration);
+    stop();
+  }
   return array;
 }
 
@@ -198,7 +206,10 @@ void stand_aside(const Site& site) {
   if (Block* const block = Block::running()) block->stand_aside(site);
 }
 
-void trap(const Site& site) { Block::running()->fail(site.location, site.operation, ""); }
+void trap(const Site& site) {
+  Block::running()->note(site.location, site.operation, "");
+  Block::running()->stop();
+}
 
 void* shared_array(const Site& declaration, const void* identity, std::size_t bytes,
                    std::size_t alignment) {

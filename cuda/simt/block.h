@@ -65,8 +65,12 @@ class Block {
   void* shared_array(const Site& declaration, const void* identity, std::size_t bytes,
                      std::size_t alignment);
   void* dynamic_shared_array(const Site& declaration);
-  [[noreturn]] void fail(Location where, const std::string& what, const std::string& details);
-  [[noreturn]] void fail_width(const Site& site, int width);
+
+  // What went wrong, in words, and the end of the thread that found it. Nothing that owns memory
+  // may be in scope at stop(), which does not come back.
+  void note(Location where, const std::string& what, const std::string& details);
+  void note_width(const Site& site, int width);
+  [[noreturn]] void stop();
 
  private:
   // block.cpp: who runs when
@@ -87,15 +91,14 @@ class Block {
   bool answer_active_mask(Warp& warp);
 
   // report.cpp: what to say
-  void note(Location where, const std::string& what, const std::string& details);
   void note_divergent_barrier();
   void note_deadlock();
   void note_overrun(const SharedMemory::Overrun& overrun);
-  [[noreturn]] void fail_room(const Site& declaration);
-  [[noreturn]] void fail_spinning(const Site& site);
-  [[noreturn]] void fail_own_mask(const Site& site, Mask mask);
-  [[noreturn]] void fail_mismatch(const Warp& warp, int lane);
-  [[noreturn]] void fail_stray_read(const Warp& warp, Mask group);
+  void note_room(const Site& declaration);
+  void note_spinning(const Site& site);
+  void note_own_mask(const Site& site, Mask mask);
+  void note_mismatch(const Warp& warp, int lane);
+  void note_stray_read(const Warp& warp, Mask group);
 
   [[gnu::tls_model("initial-exec")]] static constinit thread_local Block* running_;
 

@@ -63,8 +63,10 @@ std::string schedule() {
 }
 
 void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noexcept {
-  if (Block* const block = Block::running())
-    block->fail(shape.location, std::string("nested launch of ") + shape.kernel, "");
+  if (Block* const block = Block::running()) {
+    block->note(shape.location, std::string("nested launch of ") + shape.kernel, "");
+    block->stop();
+  }
   LastError& error = last_error();
   if (error.code == cudaErrorLaunchFailure) return;
   if (!device_takes(shape)) {

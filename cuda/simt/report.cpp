@@ -74,8 +74,7 @@ void Block::note(Location where, const std::string& what, const std::string& det
 }
 
 // The scheduler sees the report and resumes no thread of this launch again, this one included.
-void Block::fail(Location where, const std::string& what, const std::string& details) {
-  note(where, what, details);
+void Block::stop() {
   for (;;) suspend();
 }
 
@@ -100,46 +99,46 @@ void Block::note_overrun(const SharedMemory::Overrun& overrun) {
        std::string("a write ") + overrun.side + " of __shared__ array " + array.operation, "");
 }
 
-void Block::fail_room(const Site& declaration) {
-  fail(declaration.location, std::string("no room for __shared__ array ") + declaration.operation,
+void Block::note_room(const Site& declaration) {
+  note(declaration.location, std::string("no room for __shared__ array ") + declaration.operation,
        "such arrays may take " + std::to_string(kStaticSharedBytes) +
            " bytes of a block, with dynamic shared memory " + std::to_string(kDynamicSharedBytes));
 }
 
-void Block::fail_spinning(const Site& site) {
-  fail(site.location, "a thread spins for ever",
+void Block::note_spinning(const Site& site) {
+  note(site.location, "a thread spins for ever",
        "thread " + std::to_string(warp_->first_thread + lane_) + " waits at " +
            std::string(site.operation) + " for what no thread of its block will do");
 }
 
-void Block::fail_width(const Site& site, int width) {
-  fail(site.location, std::string(site.operation) + " of width " + std::to_string(width),
+void Block::note_width(const Site& site, int width) {
+  note(site.location, std::string(site.operation) + " of width " + std::to_string(width),
        "a width is a power of two up to 32");
 }
 
-void Block::fail_own_mask(const Site& site, Mask mask) {
-  fail(site.location, std::string(site.operation) + " by a lane not in its own mask",
+void Block::note_own_mask(const Site& site, Mask mask) {
+  note(site.location, std::string(site.operation) + " by a lane not in its own mask",
        "thread " + std::to_string(warp_->first_thread + lane_) + " is lane " +
            std::to_string(lane_) + ", the mask " + mask_text(mask));
 }
 
-void Block::fail_mismatch(const Warp& warp, int lane) {
+void Block::note_mismatch(const Warp& warp, int lane) {
   std::vector<Group> groups;
   join_meetings(groups, warp);
-  fail(warp.waits[lane].site->location, "lanes meet at different warp operations",
+  note(warp.waits[lane].site->location, "lanes meet at different warp operations",
        list(groups, [](const Group& group) {
          return place(group) + " with mask " + mask_text(group.mask);
        }));
 }
 
 // `group` are the lanes that take part in a shuffle.
-void Block::fail_stray_read(const Warp& warp, Mask group) {
+void Block::note_stray_read(const Warp& warp, Mask group) {
   const Wait& wait = warp.waits[std::countr_zero(group)];
   const int lanes = std::min(thread_count_ - warp.first_thread, kWarpLanes);
   const auto state = [&](int source) {
     if (source >= lanes) return "which the block does not have";
     if ((wait.mask & bit(source)) == 0) return "which the mask leaves out";
-    return "which has returned";
+    return "which returned before";
   };
   Mask readers = 0;
   Mask read = 0;
@@ -152,7 +151,7 @@ void Block::fail_stray_read(const Warp& warp, Mask group) {
     readers |= bit(lane);
     read |= bit(source);
   }
-  fail(wait.site->location, std::string(wait.site->operation) + " reads a lane that takes no part",
+  note(wait.site->location, std::string(wait.site->operation) + " reads a lane that takes no part",
        numbered("thread", numbers(readers, warp.first_thread)) + " with mask " +
            mask_text(wait.mask) + " want " + numbered("lane", numbers(read)) + ", " + why);
 }

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Rewrite CUDA C++ as plain C++ that a host compiler reads against the simulator.
 
 Three things of the CUDA language are not C++ and cannot be made so by a header:
@@ -32,6 +31,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 DIRECTIVE = re.compile(r"^[ \t]*\#(?:\\\n|[^\n])*", re.MULTILINE)
+PAIRS = {"(": ")", "[": "]", "{": "}"}
 BRACKET = re.compile(r"[()\[\]{}]")
 LAUNCH_END = re.compile(r"[()\[\]{};]|>{3,}(?=\s*\()")
 DECLARATION_MARK = re.compile(r"[()\[\]{};,=]|<<|[<>]")
@@ -46,6 +46,8 @@ KEYWORD = re.compile(
 
 
 class Edit(NamedTuple):
+    """The characters from start to end become the text."""
+
     start: int
     end: int
     text: str
@@ -66,11 +68,15 @@ def mask(text: str, *kinds: str) -> str:
 
 
 def mask_directives(code: str) -> str:
+    """The code with #include, #define and their like turned into blanks."""
     return DIRECTIVE.sub(lambda directive: blank(directive.group()), code)
 
 
 class Translator:
+    """One file: its text, what of that is code, and the edits found so far."""
+
     def __init__(self, text: str, path: str) -> None:
+        """Mask `text`, which `path` contains."""
         self.text = text
         self.path = path
         self.without_comments = mask(text, "comment")
@@ -79,6 +85,7 @@ class Translator:
         self.edits: list[Edit] = []
 
     def translate(self) -> str:
+        """The text with all edits made."""
         for word in re.finditer(r"\b__noinline__\b", self.code):
             self.edits.append(Edit(*word.span(), "__attribute__((noinline))"))
         for opening in re.finditer("<<<", self.code):
@@ -93,6 +100,7 @@ class Translator:
         return "".join([*pieces, self.text[position:]])
 
     def error(self, position: int, sentence: str) -> ValueError:
+        """The sentence, after the line of `position`."""
         line = self.text.count("\n", 0, position) + 1
         return ValueError(f"{self.path}:{line}: {sentence}")
 
@@ -102,10 +110,13 @@ class Translator:
 
     def closing(self, opening: int) -> int:
         """The position after the bracket that closes the one at `opening`."""
-        depth = 0
+        expected: list[str] = []
         for bracket in BRACKET.finditer(self.code, opening):
-            depth += 1 if bracket.group() in "([{" else -1
-            if depth == 0:
+            if bracket.group() in PAIRS:
+                expected.append(PAIRS[bracket.group()])
+            elif bracket.group() != expected.pop():
+                break
+            if not expected:
                 return bracket.end()
         raise self.error(opening, f"this {self.code[opening]!r} is never closed.")
 
@@ -128,9 +139,8 @@ class Translator:
                     return position
         raise self.error(end - 1, f"this {pairs[1]!r} closes nothing.")
 
-    # kernel<<<...>>>(...)
-
     def translate_launch(self, position: int) -> None:
+        """kernel<<<...>>>(...), with its <<< at `position`."""
         start = self.kernel_start(position)
         kernel = " ".join(self.without_comments[start:position].split())
         end = self.launch_end(position)
@@ -154,7 +164,7 @@ class Translator:
                 raise self.error(end, "write the name of a kernel before <<<, not an expression.")
             position = start = word.start()
             before = self.code[:position].rstrip()
-            if before.endswith(" template") or before.endswith(":template"):
+            if before.endswith((" template", ":template")):
                 position = start = len(before) - len("template")
                 before = self.code[:position].rstrip()
             if before.endswith((".", "->")):
@@ -182,9 +192,8 @@ class Translator:
                 break
         raise self.error(position, "this <<< has no >>> followed by arguments in parentheses.")
 
-    # __shared__ declarations
-
     def translate_shared(self, position: int) -> None:
+        """The declaration whose __shared__ stands at `position`."""
         if self.statements[position] == " ":
             raise self.error(position, "write __shared__ out in the kernel, not in a macro.")
         if self.is_at_namespace_scope(position):
@@ -202,6 +211,7 @@ class Translator:
             first = mark + 1
 
     def is_at_namespace_scope(self, position: int) -> bool:
+        """Whether no brace around `position` is that of a function or a class."""
         opened: list[int] = []
         for brace in re.finditer(r"[{}]", self.statements[:position]):
             if brace.group() == "{":
@@ -233,6 +243,7 @@ class Translator:
 
     def declaration_marks(self, position: int) -> list[int]:
         """The commas between the declarators, then the semicolon."""
+        start = position
         marks: list[int] = []
         angles = 0
         while mark := DECLARATION_MARK.search(self.statements, position):
@@ -248,9 +259,10 @@ class Translator:
                 return [*marks, mark.start()]
             elif token not in ",<<":
                 raise self.error(position, f"no {token!r} can stand in a __shared__ declaration.")
-        raise self.error(position, "this __shared__ declaration has no end.")
+        raise self.error(start, "this __shared__ declaration has no end.")
 
     def remove_alignments(self, start: int, end: int) -> list[str]:
+        """Take alignas(16) and its like out of a declaration: a reference has no alignment."""
         found = []
         for word in ALIGNMENT.finditer(self.code, start, end):
             closing = self.closing(word.end())
@@ -261,6 +273,7 @@ class Translator:
     def translate_declarator(
         self, start: int, end: int, is_extern: bool, alignments: list[str], is_first: bool
     ) -> None:
+        """Make `type name[dimensions]`, or all but the type, a reference to shared memory."""
         declarator = self.statements[start:end]
         for removed in ALIGNMENT.finditer(declarator):
             closing = self.closing(start + removed.end()) - start
@@ -305,6 +318,7 @@ def translate(text: str, path: str) -> str:
 
 
 def main() -> int:
+    """Translate the file that the command line names."""
     parser = argparse.ArgumentParser(description="Rewrite CUDA C++ for the simulator.")
     parser.add_argument("source", type=Path, help="a .cu file")
     parser.add_argument("target", type=Path, help="the .cpp file to write")

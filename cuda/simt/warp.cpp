@@ -32,7 +32,10 @@ void sync_warp(const Site& site, Mask mask, bool yes) {
 void shuffle(const Site& site, Mask mask, std::uint64_t value, Shuffle how, int operand,
              int width) {
   Block& block = *Block::running();
-  if (width < 1 || width > kWarpLanes || (width & (width - 1)) != 0) block.fail_width(site, width);
+  if (width < 1 || width > kWarpLanes || (width & (width - 1)) != 0) {
+    block.note_width(site, width);
+    block.stop();
+  }
   constexpr int kFar = kWarpLanes;  // as far as any operand that leaves the warp
   if (how != Shuffle::kIndexed && (operand < 0 || operand > kFar)) operand = kFar;
   block.meet(site, mask, value, source_lane(block.lane(), how, operand, width));
@@ -45,7 +48,10 @@ std::uint64_t warp_answer() { return Block::running()->warp_answer(); }
 void Block::meet(const Site& site, Mask mask, std::uint64_t value, int source) {
   Warp& warp = *warp_;
   const int lane = lane_;
-  if ((mask & bit(lane)) == 0) fail_own_mask(site, mask);
+  if ((mask & bit(lane)) == 0) {
+    note_own_mask(site, mask);
+    stop();
+  }
   warp.waits[lane] = {&site, mask, value, source};
   warp.at_meeting |= bit(lane);
   turns_aside_ = 0;
@@ -66,13 +72,17 @@ void Block::complete_meeting(Warp& warp, int lane) {
     const Wait& theirs = warp.waits[other];
     if (theirs.mask != mine.mask || !same_site(*theirs.site, *mine.site)) {
       // The other may yet come here, unless it waits for this lane as this one does for it.
-      if ((theirs.mask & bit(lane)) != 0) fail_mismatch(warp, lane);
-      return;
+      if ((theirs.mask & bit(lane)) == 0) return;
+      note_mismatch(warp, lane);
+      stop();
     }
     if (theirs.value != 0) yes |= bit(other);
     if (theirs.source != kEverybody) read |= bit(theirs.source);
   }
-  if ((read & ~group) != 0) fail_stray_read(warp, group);
+  if ((read & ~group) != 0) {
+    note_stray_read(warp, group);
+    stop();
+  }
   for (Mask rest = group; rest != 0; rest &= rest - 1) {
     const int reader = std::countr_zero(rest);
     const int source = warp.waits[reader].source;

@@ -13,6 +13,7 @@ from . import data, nn, optim, train, utils
 from ._version import __version__
 from .autograd import is_grad_enabled, no_grad
 from .backend import kernels
+from .choice import use, use_environment
 from .profiling import profile
 from .random import manual_seed
 from .tensor import (
@@ -27,7 +28,6 @@ from .tensor import (
     uint8,
 )
 from .threads import get_num_threads, set_num_threads
-from .use import use, use_environment
 
 __all__ = [
     "Tensor",

@@ -59,8 +59,9 @@ class Function:
 
     inputs: tuple[Tensor, ...] = ()
     needs_grad: tuple[bool, ...] = ()
-    saved: tuple[Any, ...] | None = ()  # None once backward has freed it
-    _versions: list[tuple[Version, int]] = []  # of the saved tensors, as forward saw them
+    saved: tuple[Any, ...] = ()
+    freed = False
+    _versions: tuple[tuple[Version, int], ...] = ()  # of the saved tensors, as forward saw them
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
         raise NotImplementedError
@@ -81,16 +82,16 @@ class Function:
         out = inputs[0].__class__._made(array, function if any(function.needs_grad) else None)
         if out.function is not None:
             function.inputs = inputs
-            function._versions = [
+            function._versions = tuple(
                 (t.version, t.version.number)
                 for t in (*inputs, out)
-                if any(t.data is array for array in function.saved or ())
-            ]
+                if any(t.data is array for array in function.saved)
+            )
         return out
 
     def _recall(self) -> None:
         name = type(self).__name__
-        if self.saved is None:
+        if self.freed:
             raise RuntimeError(
                 f"[backward] the graph through {name} was freed by an earlier backward, "
                 "expected retain_graph=True there"
@@ -137,7 +138,7 @@ def backward(root: Tensor, dout: Any, *, retain_graph: bool, borrowed: bool) -> 
             else:
                 flight[id(parent)] = (grad, not function.hands_on)
         if not retain_graph:
-            function.saved = None
+            function.saved, function.freed = (), True
 
 
 def _parents_first(root: Tensor) -> list[Tensor]:

@@ -99,7 +99,9 @@ def _load(name: str) -> None:
         _WHY_ABSENT[name] = str(error)
         return
     table = Table(name, extension)
-    register(Backend(name, table, extension.Array, extension.Array.from_numpy, extension.Array.numpy))
+    register(
+        Backend(name, table, extension.Array, extension.Array.from_numpy, extension.Array.numpy)
+    )
 
 
 def loaded() -> list[str]:

@@ -67,7 +67,8 @@ class Tensor:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of an element: bg.float32, bg.float64, bg.int64, bg.uint8 or bg.bool."""
-        return np.dtype(self.data.dtype)
+        dtype: np.dtype[Any] = self.data.dtype
+        return dtype
 
     @property
     def device(self) -> str:
@@ -263,7 +264,7 @@ def tensor(
     """
     if isinstance(data, Tensor):
         data = data.detach().numpy()
-    array = np.array(data, dtype)
+    array = np.array(data, dtype, order="C")
     if dtype is None and not hasattr(data, "dtype") and array.dtype == float64:
         array = array.astype(float32)
     return Tensor(_checked(array, "tensor")).to(device).requires_grad_(requires_grad)
@@ -295,4 +296,4 @@ def _dtype_names() -> str:
     return ", ".join(map(str, _DTYPES[:-1])) + f" or {_DTYPES[-1]}"
 
 
-from . import ops  # noqa: E402  its Functions make Tensors, so Tensor comes first
+from . import ops

@@ -15,7 +15,7 @@ _unset = {
 }
 os.environ.update(_unset)
 try:
-    from . import _cpu
+    from . import _cpu as _cpu  # where the rest of the package gets it
 finally:
     for _name in _unset:
         del os.environ[_name]  # child processes and other libraries decide for themselves

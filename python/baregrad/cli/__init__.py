@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import demo
+from . import demo, info, show
 
-_COMMANDS = (demo,)
+_COMMANDS = (demo, info, show)
 
 
 class _Parser(argparse.ArgumentParser):

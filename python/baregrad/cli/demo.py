@@ -12,11 +12,11 @@ from typing import Any
 
 from .. import nn, optim, random
 from ..backend import device as find_device
+from ..choice import use
 from ..data import digits
 from ..profiling import Profile, profile
 from ..threads import set_num_threads
 from ..train import History, Metrics, evaluate, fit
-from ..use import use
 from ..utils.data import DataLoader
 
 _BATCH_SIZE = 32

@@ -79,8 +79,9 @@ def _tensors(op: str, **tensors: Tensor) -> None:
     for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             raise TypeError(f"[{op}] {name} is a {type(tensor).__name__}, expected a Tensor")
-        if tensor.device != tensors[first].device:
+        if type(tensor.data) is not type(tensors[first].data):
+            device = tensors[first].device
             raise ValueError(
-                f"[{op}] {name} is on {tensor.device}, expected {tensors[first].device} as {first}; "
-                f"{name}.to({tensors[first].device!r}) is"
+                f"[{op}] {name} is on {tensor.device}, expected {device} as {first}; "
+                f"{name}.to({device!r}) is"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import NDArray
-from .arguments import array, floats, output, shaped
+from .arguments import apart, array, floats, output, shaped
 
 
 @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
@@ -32,6 +32,9 @@ def adam_step(
     for name, state in (("param", param), ("m", m), ("v", v)):
         output(op, name, state, param, param.shape)
     grad = shaped(op, "grad", floats(op, "grad", grad, param.dtype), *param.shape)
+    apart(op, "param", param, m=m, v=v, grad=grad)
+    apart(op, "m", m, v=v, grad=grad)
+    apart(op, "v", v, grad=grad)
     shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, param.dtype), 1)
     if shaped(op, "step", array(op, "step", step), 1).dtype != np.int64:
         raise TypeError(f"[{op}] step has dtype {step.dtype}, expected int64")

@@ -62,3 +62,16 @@ def output(op: str, name: str, value: object, like: NDArray, shape: tuple[int, .
     if not found.flags.writeable:
         raise ValueError(f"[{op}] {name} is read-only")
     return found
+
+
+def apart(op: str, name: str, out: NDArray, may_be_same: bool = False, **inputs: NDArray) -> None:
+    """An output shares no memory with an input, though elementwise ops may write over it."""
+    for other, array_ in inputs.items():
+        same = (
+            may_be_same and out.ctypes.data == array_.ctypes.data and out.strides == array_.strides
+        )
+        if np.may_share_memory(out, array_) and not same:
+            or_itself = f", or {other} itself" if may_be_same else ""
+            raise ValueError(
+                f"[{op}] {name} shares memory with {other}, expected separate memory{or_itself}"
+            )

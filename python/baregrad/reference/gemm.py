@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import NDArray
-from .arguments import floats, output, shaped
+from .arguments import apart, floats, output, shaped
 
 
 @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
@@ -36,6 +36,7 @@ def gemm(
     if out is None and beta != 0:
         raise ValueError("[gemm] beta is not 0 but there is no out to scale")
     result = output("gemm", "out", out, a, shape)
+    apart("gemm", "out", result, a=a, b=b)
 
     product = alpha * (a.astype(np.float64) @ b.astype(np.float64))
     if beta != 0:

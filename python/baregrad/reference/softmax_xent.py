@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import NDArray
-from .arguments import floats, labels as check_labels, output, shaped
+from .arguments import apart, floats, labels as check_labels, output, shaped
 
 
 @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
@@ -41,5 +41,7 @@ def softmax_xent_backward(saved: NDArray, dloss: NDArray, *, out: NDArray | None
     n, _ = shaped(op, "saved", floats(op, "saved", saved), "n", "c").shape
     dloss = shaped(op, "dloss", floats(op, "dloss", dloss, saved.dtype), n)
     result = output(op, "out", out, saved, saved.shape)
+    apart(op, "out", result, may_be_same=True, saved=saved)
+    apart(op, "out", result, dloss=dloss)
     result[...] = saved * dloss[:, None]
     return result

@@ -49,7 +49,11 @@ class History:
             ) from error
         figure = Figure(figsize=(9, 3.4), dpi=150, layout="constrained")
         loss, accuracy = figure.subplots(1, 2)
-        _draw(loss, "Loss", "", self.train_loss, self.valid_loss)
+        positive = [
+            [value if value > 0 else math.nan for value in curve]  # what a logarithm can show
+            for curve in (self.train_loss, self.valid_loss)
+        ]
+        _draw(loss, "Loss", "", *positive)
         loss.set_yscale("log")
         loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         loss.yaxis.set_major_formatter("{x:g}")

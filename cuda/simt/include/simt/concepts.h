@@ -25,7 +25,9 @@ template <typename T>
 concept ShuffleValue =
     OneOf<T, int, unsigned, long, unsigned long, long long, unsigned long long, float, double>;
 
-template <typename T>
-concept Number = std::integral<T> || std::floating_point<T>;
+// min and max take two integers or two floating-point numbers, of any widths.
+template <typename A, typename B>
+concept Comparable =
+    (std::integral<A> && std::integral<B>) || (std::floating_point<A> && std::floating_point<B>);
 
 }  // namespace simt

@@ -12,7 +12,8 @@
 #include "concepts.h"
 
 // As in CUDA, the larger of a number and a NaN is the number.
-template <simt::Number A, simt::Number B>
+template <typename A, typename B>
+  requires simt::Comparable<A, B>
 constexpr std::common_type_t<A, B> max(A a, B b) {
   using T = std::common_type_t<A, B>;
   if constexpr (std::is_floating_point_v<T>) {
@@ -22,7 +23,8 @@ constexpr std::common_type_t<A, B> max(A a, B b) {
   }
 }
 
-template <simt::Number A, simt::Number B>
+template <typename A, typename B>
+  requires simt::Comparable<A, B>
 constexpr std::common_type_t<A, B> min(A a, B b) {
   using T = std::common_type_t<A, B>;
   if constexpr (std::is_floating_point_v<T>) {

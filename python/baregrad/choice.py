@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import backend, reference
+from . import _cpu, backend, reference
 
-_LADDER = Path(__file__).parent / "ladder"  # ladder/<backend>/<op>_<number>_<idea>.so
+# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so
+_LADDER = Path(_cpu.__file__).parent / "ladder"
 _SUFFIX = ".so"
 
 

@@ -1,0 +1,214 @@
+"""The engine: gradients against finite differences, accumulation, versions, freed graphs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import baregrad as bg
+import numpy as np
+import pytest
+from baregrad import Tensor
+from baregrad.autograd import Function
+from baregrad.nn import functional as F  # noqa: N812
+from test_references import numeric_gradient
+
+
+def check_gradients(f: Callable[..., Tensor], *inputs: np.ndarray) -> None:
+    """Every gradient of f against central differences, for a random upstream gradient."""
+    leaves = [bg.tensor(x, requires_grad=True) for x in inputs]
+    out = f(*leaves)
+    dout = np.random.default_rng(0).standard_normal(out.shape)
+    out.backward(bg.tensor(dout))
+    for position, leaf in enumerate(leaves):
+
+        def value(x: np.ndarray, position: int = position) -> np.ndarray:
+            others = [bg.tensor(i) for i in inputs]
+            others[position] = bg.tensor(x)
+            return f(*others).numpy()
+
+        want = numeric_gradient(value, inputs[position].copy(), dout)
+        assert leaf.grad is not None
+        np.testing.assert_allclose(leaf.grad.numpy(), want, atol=2e-8)
+
+
+OPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
+    "relu": (lambda x: x.relu(), [(4, 5)]),
+    "matmul": (lambda a, b: a @ b, [(3, 4), (4, 5)]),
+    "matmul of batches": (lambda a, b: a @ b, [(2, 3, 4), (2, 4, 5)]),
+    "matrix times vector": (lambda a, b: a @ b, [(3, 4), (4,)]),
+    "vector times matrix": (lambda a, b: a @ b, [(4,), (4, 5)]),
+    "dot": (lambda a, b: a @ b, [(4,), (4,)]),
+    "transposed operands": (lambda a, b: a.T @ b.mT, [(4, 3), (5, 4)]),
+    "reshape": (lambda x: x.reshape(6, -1) @ x.reshape(4, 6), [(2, 3, 4)]),
+    "linear": (F.linear, [(3, 4), (5, 4), (5,)]),
+    "linear without bias": (F.linear, [(3, 4), (5, 4)]),
+    "linear of a vector": (F.linear, [(4,), (5, 4), (5,)]),
+    "linear of three axes": (F.linear, [(2, 3, 4), (5, 4), (5,)]),
+    "cross entropy": (lambda x: F.cross_entropy(x, bg.tensor([0, 2, 1])), [(3, 4)]),
+    "cross entropy, sum": (lambda x: F.cross_entropy(x, bg.tensor([0, 2]), reduction="sum"), [(2, 4)]),
+    "cross entropy, none": (lambda x: F.cross_entropy(x, bg.tensor([0, 2]), reduction="none"), [(2, 4)]),
+    "a tensor used twice": (lambda x: x @ x.relu(), [(3, 3)]),
+    "a tensor used three times": (lambda x: x @ (x.T @ x), [(3, 3)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_gradients_are_the_derivatives(name: str, rng: np.random.Generator) -> None:
+    f, shapes = OPS[name]
+    check_gradients(f, *(rng.standard_normal(shape) for shape in shapes))
+
+
+def network(device: str, x: np.ndarray, *weights: np.ndarray) -> tuple[float, list[np.ndarray]]:
+    w1, b1, w2 = leaves = [bg.tensor(w, device=device, requires_grad=True) for w in weights]
+    hidden = F.linear(bg.tensor(x, device=device), w1, b1).relu()
+    loss = F.cross_entropy(F.linear(hidden, w2) @ bg.tensor(np.eye(4, dtype=np.float32), device=device),
+                           bg.tensor([1, 0, 3], device=device))  # fmt: skip
+    loss.backward()
+    return loss.item(), [leaf.grad.numpy() for leaf in leaves if leaf.grad is not None]
+
+
+def test_a_network_gives_the_same_gradients_on_every_device(
+    device: str, rng: np.random.Generator
+) -> None:
+    arrays = [rng.standard_normal(s, np.float32) for s in ((3, 6), (5, 6), (5,), (4, 5))]
+    loss, gradients = network(device, *arrays)
+    with bg.use("reference"):
+        want_loss, want = network("cpu", *arrays)
+    assert abs(loss - want_loss) <= 1e-6
+    assert len(gradients) == len(want) == 3
+    for got, exact in zip(gradients, want, strict=True):
+        np.testing.assert_allclose(got, exact, rtol=1e-5, atol=1e-6)
+
+
+def test_backward_adds_to_grad_until_it_is_cleared(device: str) -> None:
+    x = bg.tensor([[1.0, -2.0]], device=device, requires_grad=True)
+    for _ in range(3):
+        (x.relu() @ bg.tensor([[2.0], [3.0]], device=device)).backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), [[6, 0]])
+
+
+def test_gradients_that_two_leaves_share_are_two_arrays() -> None:
+    # Reshape hands on the array it was given: adding into it would change the other leaf's.
+    x, y = (bg.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    dout = bg.tensor([5.0, 7.0])
+    x.reshape(2, 1).reshape(2).backward(dout)
+    y.reshape(2, 1).reshape(2).backward(dout)
+    assert x.grad is not None
+    assert y.grad is not None
+    assert not np.shares_memory(x.grad.data, dout.data)
+    assert not np.shares_memory(x.grad.data, y.grad.data)
+    x.reshape(2).backward(dout)
+    np.testing.assert_array_equal(dout.numpy(), [5, 7])
+    np.testing.assert_array_equal(x.grad.numpy(), [10, 14])
+
+
+def test_a_gradient_given_by_the_caller_is_never_added_into() -> None:
+    x = bg.tensor([[1.0]], requires_grad=True)
+    dout = bg.tensor([[1.0]])
+    x.backward(dout)
+    x.backward(dout)
+    np.testing.assert_array_equal(dout.numpy(), [[1]])
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), [[2]])
+
+
+def test_computes_no_gradient_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    gemm = bg.kernels.cpu.gemm
+    monkeypatch.setattr(bg.kernels.cpu, "gemm", lambda *a, **k: calls.append(1) or gemm(*a, **k))
+    x, w = bg.tensor([[1.0, 2.0]]), bg.tensor([[3.0], [4.0]], requires_grad=True)
+    (x @ w).backward()
+    assert len(calls) == 2  # forward, and the gradient of w alone
+
+
+def test_records_nothing_inside_no_grad() -> None:
+    x = bg.tensor([1.0], requires_grad=True)
+    with bg.no_grad():
+        assert not bg.is_grad_enabled()
+        assert not x.relu().requires_grad
+    assert bg.is_grad_enabled()
+    assert x.relu().requires_grad
+
+
+def test_no_grad_is_of_one_thread() -> None:
+    seen = []
+    with bg.no_grad():
+        thread = threading.Thread(target=lambda: seen.append(bg.is_grad_enabled()))
+        thread.start()
+        thread.join()
+    assert seen == [True]
+
+
+def test_a_graph_serves_once_unless_it_is_retained() -> None:
+    x = bg.tensor([2.0], requires_grad=True)
+    y = x.relu() @ bg.tensor([3.0])
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 6
+    with pytest.raises(RuntimeError, match=r"\[backward\] the graph through .* was freed"):
+        y.backward()
+
+
+def test_says_that_a_saved_tensor_was_changed_in_place() -> None:
+    x, w = bg.tensor([[1.0]], requires_grad=True), bg.tensor([[2.0]], requires_grad=True)
+    y = x @ w
+    bg.optim.Adam([w]).step()  # w has no gradient yet: nothing changes
+    y.backward(retain_graph=True)
+    bg.optim.Adam([w]).step()
+    with pytest.raises(RuntimeError, match="Gemm saved was changed in place"):
+        y.backward()
+
+
+def test_a_view_shares_the_version_of_its_base() -> None:
+    w = bg.tensor([[1.0, 2.0]], requires_grad=True)
+    y = bg.tensor([[1.0, 1.0]]) @ w.T
+    w.grad = bg.tensor([[1.0, 1.0]])
+    bg.optim.Adam([w]).step()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        y.backward()
+
+
+def test_walks_a_graph_deeper_than_the_stack() -> None:
+    x = bg.tensor([1.0], requires_grad=True)
+    y = x
+    for _ in range(20_000):
+        y = y.relu()
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "error", "sentence"),
+    [
+        (lambda x: x.backward(), RuntimeError, r"shape \(2,\), expected one element or gradient="),
+        (lambda x: bg.tensor([1.0]).backward(), RuntimeError, "no input .* requires grad"),
+        (lambda x: x.backward(bg.tensor([1.0])), ValueError, r"gradient is float32 \(1,\), expected float32 \(2,\)"),
+        (lambda x: x.backward(bg.tensor([1, 2])), ValueError, "gradient is int64"),
+        (lambda x: x.backward(bg.tensor([1.0, 1.0]), create_graph=True), NotImplementedError, "no second derivatives"),
+    ],
+)  # fmt: skip
+def test_refuses_what_it_cannot_do(
+    action: Callable[[Tensor], Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        action(bg.tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_catches_a_function_whose_gradient_has_the_wrong_shape() -> None:
+    class Wrong(Function):
+        def forward(self, x: Any) -> Any:
+            return x.reshape((-1,))
+
+        def backward(self, dout: Any) -> tuple[Any]:
+            return (dout,)
+
+    y = Wrong.apply(bg.tensor([[1.0, 2.0]], requires_grad=True))
+    with pytest.raises(
+        RuntimeError, match=r"Wrong gave a gradient of shape \(2,\) for .* \(1, 2\)"
+    ):
+        y.backward(bg.tensor([1.0, 1.0]))

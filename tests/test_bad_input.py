@@ -1,0 +1,112 @@
+"""Wrong arguments of kernels: the right exception and the same sentence from every backend."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def f(*shape: int) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def adam(**changed: Any) -> dict[str, Any]:
+    arguments = {name: f(4) for name in ("param", "grad", "m", "v")}
+    return {**arguments, "learning_rate": f(1), "step": np.array([1]), **changed}
+
+
+READ_ONLY = f(2, 4)
+READ_ONLY.flags.writeable = False
+
+# kernel, arguments, exception, sentence
+WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+    ("gemm", {"a": f(2, 3), "b": f(4, 5)}, ValueError, "b has shape (4, 5), expected (3, n)"),
+    ("gemm", {"a": f(2), "b": f(2, 5)}, ValueError, "a has shape (2,), expected (m, k)"),
+    ("gemm", {"a": f(2, 3), "b": f(3)}, ValueError, "b has shape (3,), expected (3, n)"),
+    ("gemm", {"a": f(2, 3, 4), "b": f(3, 4, 5)}, ValueError, "b has shape (3, 4, 5), expected (2, 4, n)"),
+    ("gemm", {"a": f(2, 3), "b": f(3, 4).astype(np.float64)}, TypeError, "b has dtype float64, expected float32"),
+    ("gemm", {"a": f(2, 3).astype(int), "b": f(3, 4)}, TypeError, "a has dtype int64, expected float32"),
+    ("gemm", {"a": f(2, 3), "b": f(3, 4), "bias": f(2)}, ValueError, "bias has shape (2,), expected (4,)"),
+    ("gemm", {"a": f(2, 3), "b": f(3, 4), "out": f(4, 2)}, ValueError, "out has shape (4, 2), expected (2, 4)"),
+    ("gemm", {"a": f(2, 3), "b": f(3, 4), "beta": 1.0}, ValueError, "beta is not 0 but there is no out to scale"),
+    ("relu_forward", {"x": 3.0}, TypeError, "x is a float, expected a"),
+    ("relu_forward", {"x": None}, TypeError, "x is a NoneType, expected a"),
+    ("relu_forward", {"x": f(2).astype(np.int32)}, TypeError, "x has dtype int"),
+    ("relu_forward", {"x": f(2), "out": f(3)}, ValueError, "out has shape (3,), expected (2,)"),
+    ("relu_backward", {"saved": f(2), "dout": f(3)}, ValueError, "dout has shape (3,), expected (2,)"),
+    ("softmax_xent_forward", {"logits": f(3), "labels": np.zeros(3, int)}, ValueError, "logits has shape (3,), expected (n, c)"),
+    ("softmax_xent_forward", {"logits": f(3, 2), "labels": np.zeros(2, int)}, ValueError, "labels has shape (2,), expected (3,)"),
+    ("softmax_xent_forward", {"logits": f(3, 2), "labels": f(3)}, TypeError, "labels has dtype float32, expected int64"),
+    ("softmax_xent_forward", {"logits": f(3, 2), "labels": np.zeros(3, int), "weight": f(2)}, ValueError, "weight has shape (2,), expected (3,)"),
+    ("softmax_xent_backward", {"saved": f(3, 2), "dloss": f(2)}, ValueError, "dloss has shape (2,), expected (3,)"),
+    ("adam_step", adam(grad=f(3)), ValueError, "grad has shape (3,), expected (4,)"),
+    ("adam_step", adam(m=f(4, 1)), ValueError, "m has shape (4, 1), expected (4,)"),
+    ("adam_step", adam(learning_rate=f(2)), ValueError, "learning_rate has shape (2,), expected (1,)"),
+    ("adam_step", adam(step=f(1)), TypeError, "step has dtype float32, expected int64"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arguments", "error", "sentence"), WRONG, ids=[f"{w[0]}-{w[3]}" for w in WRONG]
+)
+def test_names_the_argument_what_came_and_what_was_expected(
+    any_table: Any, kernel: str, arguments: dict[str, Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=re.escape(f"[{kernel}] {sentence}")):
+        getattr(any_table, kernel)(**arguments)
+
+
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+def test_will_not_write_to_a_read_only_array(name: str) -> None:
+    import baregrad as bg
+
+    table = getattr(bg.kernels, name)
+    with pytest.raises(ValueError, match=r"\[gemm\] out is read-only"):
+        table.gemm(f(2, 3), f(3, 4), out=READ_ONLY)
+    frozen = f(4)
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match=r"\[adam_step\] param is read-only"):
+        table.adam_step(**adam(param=frozen))
+
+
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+def test_will_not_write_over_what_it_still_has_to_read(name: str) -> None:
+    import baregrad as bg
+
+    table, memory = getattr(bg.kernels, name), f(5, 5)
+    with pytest.raises(ValueError, match=r"\[gemm\] out shares memory with a, expected separate"):
+        table.gemm(memory[:4, :4], f(4, 4), out=memory[1:, 1:])
+    with pytest.raises(ValueError, match=r"\[relu_forward\] out shares memory with x, .* x itself"):
+        table.relu_forward(memory[0], out=memory[0, ::-1])
+    shared = f(4)
+    with pytest.raises(ValueError, match=r"\[adam_step\] m shares memory with grad"):
+        table.adam_step(**adam(m=shared, grad=shared))
+
+
+def test_says_that_out_has_no_room_for_every_element() -> None:
+    from baregrad import _cpu
+
+    out = np.lib.stride_tricks.as_strided(f(4), (2, 4), (0, 4))
+    with pytest.raises(ValueError, match=r"\[gemm\] out repeats memory"):
+        _cpu.gemm(f(2, 3), f(3, 4), out=out)
+
+
+@pytest.mark.parametrize("rows", [2**31, 2**32, 2**40, 2**60])
+def test_a_result_too_large_for_memory_is_a_memory_error(rows: int) -> None:
+    from baregrad import _cpu
+
+    one = np.broadcast_to(np.float32(1), (rows, 1))
+    with pytest.raises(MemoryError):
+        _cpu.gemm(one, np.broadcast_to(np.float32(1), (1, 2**30)))
+
+
+def test_an_unknown_kernel_is_an_attribute_error_that_lists_the_known() -> None:
+    import baregrad as bg
+
+    with pytest.raises(AttributeError, match=r"no kernel 'gem', only adam_step, gemm"):
+        bg.kernels.cpu.gem  # noqa: B018
+    with pytest.raises(AttributeError, match="expected one of"):
+        bg.kernels.tpu  # noqa: B018

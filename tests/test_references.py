@@ -1,0 +1,69 @@
+"""The definitions themselves: each derivative against finite differences, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from baregrad import reference
+
+
+def numeric_gradient(
+    f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, dout: np.ndarray, step: float = 1e-6
+) -> np.ndarray:
+    """d sum(f(x) dout) / dx by central differences: exact to about step^2 + 1e-16 / step."""
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        kept = x[index]
+        x[index] = kept + step
+        above = (f(x) * dout).sum()
+        x[index] = kept - step
+        below = (f(x) * dout).sum()
+        x[index] = kept
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
+
+
+def test_relu(rng: np.random.Generator) -> None:
+    x, dout = rng.standard_normal((2, 7, 5))
+    got = reference.relu_backward(reference.relu_forward(x), dout)
+    np.testing.assert_allclose(got, numeric_gradient(reference.relu_forward, x, dout), atol=1e-8)
+
+
+def test_gemm(rng: np.random.Generator) -> None:
+    a, b, dout = (rng.standard_normal(s) for s in ((3, 4), (4, 5), (3, 5)))
+    da, db = reference.gemm(dout, b.T), reference.gemm(a.T, dout)
+    np.testing.assert_allclose(
+        da, numeric_gradient(lambda x: reference.gemm(x, b), a, dout), atol=1e-8
+    )
+    np.testing.assert_allclose(
+        db, numeric_gradient(lambda x: reference.gemm(a, x), b, dout), atol=1e-8
+    )
+
+
+def test_softmax_xent(rng: np.random.Generator) -> None:
+    logits, labels = 3 * rng.standard_normal((4, 6)), rng.integers(6, size=4)
+    weight, dloss = rng.random(4), rng.standard_normal(4)
+    _, saved = reference.softmax_xent_forward(logits, labels, weight)
+    want = numeric_gradient(
+        lambda x: reference.softmax_xent_forward(x, labels, weight)[0], logits, dloss
+    )
+    np.testing.assert_allclose(reference.softmax_xent_backward(saved, dloss), want, atol=1e-8)
+
+
+def test_softmax_xent_is_the_textbook_formula(rng: np.random.Generator) -> None:
+    logits, labels = rng.standard_normal((4, 6)), rng.integers(6, size=4)
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    loss, _ = reference.softmax_xent_forward(logits, labels)
+    np.testing.assert_allclose(loss, -np.log(softmax[np.arange(4), labels]), rtol=1e-12)
+
+
+def test_adam_step_is_the_algorithm_of_the_paper(rng: np.random.Generator) -> None:
+    param, m, v = rng.standard_normal(5), np.zeros(5), np.zeros(5)
+    theta, first, second = param.copy(), 0.0, 0.0
+    for t in range(1, 8):
+        grad = rng.standard_normal(5)
+        reference.adam_step(param, grad, m, v, np.array([0.01]), np.array([t]))
+        first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
+        theta -= 0.01 * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+    np.testing.assert_allclose(param, theta, rtol=1e-12)

@@ -1,0 +1,98 @@
+"""Elementwise ops of one argument: special values, tails, and every kind of array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import baregrad as bg
+import numpy as np
+import pytest
+from baregrad import _cpu, reference
+from baregrad.cases.unary import ULP
+from compare import assert_same_bits
+from guarded import guarded
+
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 2.0**-149, -(2.0**-149), 2.0**-127, 3.4e38],
+    np.float32,
+)
+
+
+def test_every_kind_has_a_stated_error() -> None:
+    assert set(ULP) == set(_cpu.UNARY)
+
+
+def test_relu_keeps_nan_and_turns_minus_zero_into_zero(any_table: Any) -> None:
+    tiny = np.float32(2.0**-149)
+    want = np.array([0, 0, 1, 0, np.inf, 0, np.nan, tiny, 0, 2.0**-127, 3.4e38], np.float32)
+    assert_same_bits(any_table.relu_forward(SPECIAL), want)
+
+
+def test_relu_has_no_slope_at_zero_and_passes_gradients_where_forward_gave_nan(
+    any_table: Any,
+) -> None:
+    saved = np.array([0, 1, np.nan, np.inf, 2.0**-149], np.float32)
+    dout = np.array([5, 6, 7, -np.inf, np.nan], np.float32)
+    want = np.array([0, 6, 7, -np.inf, np.nan], np.float32)
+    assert_same_bits(any_table.relu_backward(saved, dout), want)
+
+
+@pytest.mark.parametrize("kind", _cpu.UNARY)
+@pytest.mark.parametrize("position", range(0, 40, 3))
+def test_a_value_gives_the_same_bits_wherever_it_stands(
+    table: Any, kind: str, position: int
+) -> None:
+    # In a whole vector or in the tail: both go through the same code.
+    for value in SPECIAL:
+        x = np.zeros(41, np.float32)
+        x[position] = value
+        alone = getattr(table, f"{kind}_forward")(np.array([value]))
+        among = getattr(table, f"{kind}_forward")(x)[position : position + 1]
+        assert_same_bits(among, alone)
+
+
+@pytest.mark.parametrize("kind", _cpu.UNARY)
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 15, 16, 17, 1025])
+def test_touches_nothing_beyond_its_arrays(
+    isa: str, kind: str, n: int, rng: np.random.Generator
+) -> None:
+    x, dout = (guarded(rng.standard_normal(n, np.float32)) for _ in range(2))
+    out, dx = (guarded(np.full(n, np.nan, np.float32)) for _ in range(2))
+    getattr(_cpu, f"{kind}_forward")(x, out=out)
+    getattr(_cpu, f"{kind}_backward")(out, dout, out=dx)
+    want = getattr(reference, f"{kind}_forward")(x)
+    assert_same_bits(out, want)
+    assert_same_bits(dx, getattr(reference, f"{kind}_backward")(want, dout))
+
+
+def arrays(x: np.ndarray) -> dict[str, np.ndarray]:
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    return {
+        "transposed": x.T,
+        "reversed": x[::-1, ::-1],
+        "strided": x[::2, 1::3],
+        "broadcast": np.broadcast_to(x[:1], x.shape),
+        "read-only": read_only,
+        "empty": x[:0],
+        "scalar": np.array(x[0, 0]),
+        "3-d": x.reshape(2, -1, 3),
+    }
+
+
+@pytest.mark.parametrize("name", arrays(np.zeros((12, 15), np.float32)))
+def test_takes_every_kind_of_array(any_table: Any, name: str, rng: np.random.Generator) -> None:
+    x = arrays(rng.standard_normal((12, 15), np.float32))[name]
+    assert_same_bits(
+        any_table.relu_forward(x), np.ascontiguousarray(np.maximum(x, 0)).reshape(x.shape)
+    )
+
+
+def test_writes_where_out_says_and_may_write_over_its_input(isa: str) -> None:
+    x = np.array([-1, 2, -3, 4], np.float32)
+    wide = np.full((4, 2), np.nan, np.float32)
+    assert bg.kernels.cpu.relu_forward(x, out=wide[:, 1]) is not None
+    np.testing.assert_array_equal(wide[:, 1], [0, 2, 0, 4])
+    assert np.isnan(wide[:, 0]).all()
+    assert bg.kernels.cpu.relu_forward(x, out=x) is x
+    np.testing.assert_array_equal(x, [0, 2, 0, 4])
