@@ -64,9 +64,10 @@ Array Array::from_numpy(py::handle value) {
   else if (kind == 'u') dtype = DType::uint8;
   else if (kind == 'b') dtype = DType::boolean;
   else if (kind == 'f' && array.itemsize() == 4) dtype = DType::float32;
+  else if (kind == 'f' && array.itemsize() == 8) dtype = DType::float64;  // no kernel takes it
   else
     throw py::type_error("[from_numpy] array has dtype " + std::string(py::str(array.dtype())) +
-                         ", expected float32: kernels of this device have no other floats");
+                         ", expected float32");
   const py::array host = py::module_::import("numpy").attr("ascontiguousarray")(array, name_of(dtype));
   // ascontiguousarray makes (1,) of ()
   Array result = make(dtype, Shape(array.shape(), array.shape() + array.ndim()));
@@ -81,7 +82,7 @@ py::object Array::numpy() const {
   py::array host(py::dtype(name_of(dtype)), shape);
   if (host.nbytes() > 0)
     check(cudaMemcpy(host.mutable_data(), source.data, size_t(host.nbytes()), cudaMemcpyDeviceToHost), "numpy");
-  return std::move(host);
+  return host;
 }
 
 Array Array::contiguous() const {

@@ -1,6 +1,7 @@
-#include "array.h"
+#include <pybind11/numpy.h>
 
 #include "../csrc/extension.h"
+#include "array.h"
 #include "device.h"
 
 PYBIND11_MODULE(BAREGRAD_MODULE, m) {

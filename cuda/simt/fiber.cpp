@@ -153,13 +153,9 @@ void Fiber::start(Entry entry, void* argument) {
   context_.uc_stack.ss_sp = mapping_ + kGuardBytes;
   context_.uc_stack.ss_size = static_cast<std::size_t>(top_ - (mapping_ + kGuardBytes));
   context_.uc_link = nullptr;
-  const auto address = reinterpret_cast<std::uintptr_t>(this);  // makecontext passes only ints
-  makecontext(&context_, reinterpret_cast<void (*)()>(+[](unsigned high, unsigned low) {
-    const std::uint64_t whole = std::uint64_t{high} << 32 | low;
-    run(nullptr, nullptr, reinterpret_cast<Fiber*>(whole));
-  }),
-              2, static_cast<unsigned>(std::uint64_t{address} >> 32),
-              static_cast<unsigned>(address));
+  const std::uint64_t self = reinterpret_cast<std::uintptr_t>(this);
+  makecontext(&context_, reinterpret_cast<void (*)()>(&Fiber::run_halves), 2,
+              static_cast<unsigned>(self >> 32), static_cast<unsigned>(self));
 #else
   void** const words = reinterpret_cast<void**>(top_) - kSavedWords;
   for (std::size_t i = 0; i < kSavedWords; ++i) words[i] = nullptr;
@@ -175,6 +171,14 @@ void Fiber::run(void**, void*, Fiber* self) {
   self->entry_(self->argument_);
   std::abort();  // start() forbids an entry that returns
 }
+
+#if defined(SIMT_SWITCH_BY_UCONTEXT)
+// makecontext hands over nothing but ints, so the pointer comes in two.
+void Fiber::run_halves(unsigned high, unsigned low) {
+  const auto self = static_cast<std::uintptr_t>(std::uint64_t{high} << 32 | low);
+  run(nullptr, nullptr, reinterpret_cast<Fiber*>(self));
+}
+#endif
 
 #if defined(SIMT_SWITCH_BY_UCONTEXT) || defined(__SANITIZE_ADDRESS__)
 void Fiber::switch_to(Fiber& next) {

@@ -47,6 +47,8 @@ class Fiber {
   Entry entry_ = nullptr;
   void* argument_ = nullptr;
 #if defined(SIMT_SWITCH_BY_UCONTEXT)
+  static void run_halves(unsigned high, unsigned low);
+
   ucontext_t context_;
 #else
   void* context_ = nullptr;  // the stack pointer; above it lie the saved registers

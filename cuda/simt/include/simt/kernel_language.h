@@ -1,6 +1,8 @@
 // The words that CUDA adds to C++, and the calls by which threads of a block or warp meet.
 #pragma once
 
+#include <cstdio>  // a kernel may print
+
 #include "../../simt.h"
 #include "concepts.h"
 

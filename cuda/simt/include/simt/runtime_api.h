@@ -62,6 +62,10 @@ enum cudaFuncAttribute {
 [[gnu::visibility("default")]] cudaError_t cudaMemcpyAsync(void* to, const void* from,
                                                            std::size_t bytes, cudaMemcpyKind kind,
                                                            cudaStream_t stream = nullptr);
+// Rows of `width` bytes, `pitch` bytes from one to the next.
+[[gnu::visibility("default")]] cudaError_t cudaMemcpy2DAsync(
+    void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+    std::size_t height, cudaMemcpyKind kind, cudaStream_t stream = nullptr);
 [[gnu::visibility("default")]] cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes);
 [[gnu::visibility("default")]] cudaError_t cudaMemsetAsync(void* memory, int byte,
                                                            std::size_t bytes,
