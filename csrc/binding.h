@@ -55,7 +55,8 @@ class Call {
   // Class labels: integers of any width, as contiguous int64.
   View labels(const char* name, py::handle value) const {
     View view = array(name, value);
-    if (!view.is_integer()) wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected int64");
+    if (!view.is_integer())
+      wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected int64");
     return view.as_int64();
   }
 
@@ -84,7 +85,8 @@ class Call {
     expect_dtype(view, dtype);
     if (!view.writeable) wrong_value(view.name + " is read-only");
     if (!view.is_contiguous())
-      wrong_value(view.name + " has strides " + text(view.strides) + " in bytes, expected a contiguous array");
+      wrong_value(view.name + " has strides " + text(view.strides) +
+                  " in bytes, expected a contiguous array");
     return view;
   }
 
@@ -108,7 +110,8 @@ class Call {
 
   // An output may be the very array of an elementwise input, but no other view of its memory.
   void expect_apart(const View& out, const View& in, bool may_be_same) const {
-    if (!out.overlaps(in) || (may_be_same && out.data == in.data && out.strides == in.strides)) return;
+    if (!out.overlaps(in) || (may_be_same && out.data == in.data && out.strides == in.strides))
+      return;
     wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
                 (may_be_same ? ", or " + in.name + " itself" : ""));
   }

@@ -22,13 +22,15 @@ const Kernels& named(const std::string& name) {
     if (name.empty() || name == table->name) return *table;
     names += (names.empty() ? "" : ", ") + std::string(table->name);
   }
-  throw std::invalid_argument("[use] isa is '" + name + "', expected one that this CPU has: " + names);
+  throw std::invalid_argument("[use] isa is '" + name +
+                              "', expected one that this CPU has: " + names);
 }
 
 void lay_over(Kernels& table, const Alternative& alternative) {
   void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw std::invalid_argument("[use] " + alternative.op + ": " + dlerror());
-  const auto plugin = reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
+  const auto plugin =
+      reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
   const std::string where = "[use] " + alternative.op + ": " + alternative.path;
   if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
   const Kernels before = table;

@@ -22,27 +22,36 @@ inline void bind_extension(py::module_& m) {
   bind_softmax_xent(m);
   bind_adam_step(m);
 
-  m.def("available", [] {
-    py::list names;
-    for (const Kernels* table : available()) names.append(table->name);
-    return names;
-  }, "The names of the tables that can run here, best first.");
+  m.def(
+      "available",
+      [] {
+        py::list names;
+        for (const Kernels* table : available()) names.append(table->name);
+        return names;
+      },
+      "The names of the tables that can run here, best first.");
   m.def("in_use", [] { return kernels().name; }, "The name of the table in use.");
-  m.def("select", [](const std::string& name, const std::vector<std::array<std::string, 3>>& rungs) {
-    std::vector<Alternative> alternatives;
-    for (const auto& [op, label, path] : rungs) alternatives.push_back({op, label, path});
-    select(name, alternatives);
-  }, "name"_a, "alternatives"_a,
-     "Use a table by name ('' is the best) with (op, label, path of a plug-in) laid over it.");
+  m.def(
+      "select",
+      [](const std::string& name, const std::vector<std::array<std::string, 3>>& rungs) {
+        std::vector<Alternative> alternatives;
+        for (const auto& [op, label, path] : rungs) alternatives.push_back({op, label, path});
+        select(name, alternatives);
+      },
+      "name"_a, "alternatives"_a,
+      "Use a table by name ('' is the best) with (op, label, path of a plug-in) laid over it.");
 
   m.def("profile_start", [] { Profiler::instance() = {true, {}}; }, "Count from zero.");
-  m.def("profile_stop", [] {
-    py::list rows;
-    for (const auto& [name, time] : Profiler::instance().times)
-      rows.append(py::make_tuple(name, time.calls, time.nanoseconds));
-    Profiler::instance() = {};
-    return rows;
-  }, "Stop counting: a list of (kernel, calls, nanoseconds).");
+  m.def(
+      "profile_stop",
+      [] {
+        py::list rows;
+        for (const auto& [name, time] : Profiler::instance().times)
+          rows.append(py::make_tuple(name, time.calls, time.nanoseconds));
+        Profiler::instance() = {};
+        return rows;
+      },
+      "Stop counting: a list of (kernel, calls, nanoseconds).");
 }
 
 }  // namespace baregrad

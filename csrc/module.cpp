@@ -31,8 +31,10 @@ double measure_fma(double duration) {
         },
         &round);
     const double elapsed = seconds() - start;
-    if (elapsed < 0.002) steps *= 2;  // long against waking the threads
-    else best = std::max(best, threads * table.probe_fma(1) * double(steps) / elapsed / 1e9);
+    if (elapsed < 0.002)
+      steps *= 2;  // long against waking the threads
+    else
+      best = std::max(best, threads * table.probe_fma(1) * double(steps) / elapsed / 1e9);
   }
   return best;
 }
@@ -68,13 +70,18 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("thread_reason", &thread_count_reason, "Why there are as many threads as there are.");
   m.def("thread_runtime", &thread_runtime, "What starts the threads.");
   m.def("compiler", [] { return "C++ compiler " __VERSION__; });
-  m.def("pool", [] {
-    const auto s = pool::statistics();
-    return py::dict("in_use"_a = s.in_use, "kept"_a = s.kept, "hits"_a = s.hits, "misses"_a = s.misses);
-  }, "Bytes in use and kept, blocks that were kept and blocks that came from the system.");
+  m.def(
+      "pool",
+      [] {
+        const auto s = pool::statistics();
+        return py::dict("in_use"_a = s.in_use, "kept"_a = s.kept, "hits"_a = s.hits,
+                        "misses"_a = s.misses);
+      },
+      "Bytes in use and kept, blocks that were kept and blocks that came from the system.");
   m.def("trim_pool", &pool::trim, "Give the kept blocks back to the system.");
   m.def("measure_fma", &measure_fma, "seconds"_a = 0.3, py::call_guard<py::gil_scoped_release>(),
         "GFLOP/s of multiply-adds in registers, on all threads.");
   m.def("measure_copy", &measure_copy, "seconds"_a = 0.3, "bytes"_a = int64_t(128) << 20,
-        py::call_guard<py::gil_scoped_release>(), "GB/s read and written by a copy, on all threads.");
+        py::call_guard<py::gil_scoped_release>(),
+        "GB/s read and written by a copy, on all threads.");
 }

@@ -15,11 +15,16 @@ namespace py = pybind11;
 inline DType dtype_of(const py::dtype& dtype) {
   if (dtype.byteorder() == '>') return DType::other;  // big-endian: not ours to read
   switch (dtype.num()) {
-    case py::detail::npy_api::NPY_FLOAT_: return DType::float32;
-    case py::detail::npy_api::NPY_DOUBLE_: return DType::float64;
-    case py::detail::npy_api::NPY_UBYTE_: return DType::uint8;
-    case py::detail::npy_api::NPY_BOOL_: return DType::boolean;
-    default: return dtype.kind() == 'i' && dtype.itemsize() == 8 ? DType::int64 : DType::other;
+    case py::detail::npy_api::NPY_FLOAT_:
+      return DType::float32;
+    case py::detail::npy_api::NPY_DOUBLE_:
+      return DType::float64;
+    case py::detail::npy_api::NPY_UBYTE_:
+      return DType::uint8;
+    case py::detail::npy_api::NPY_BOOL_:
+      return DType::boolean;
+    default:
+      return dtype.kind() == 'i' && dtype.itemsize() == 8 ? DType::int64 : DType::other;
   }
 }
 
@@ -101,8 +106,8 @@ struct View {
     namespace npy = py::detail;
     constexpr int flags = npy::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy::npy_api::NPY_ARRAY_ALIGNED_ |
                           npy::npy_api::NPY_ARRAY_FORCECAST_;
-    PyObject* copy = npy::npy_api::get().PyArray_FromAny_(object.ptr(), py::dtype(type).release().ptr(), 0,
-                                                          0, flags, nullptr);
+    PyObject* copy = npy::npy_api::get().PyArray_FromAny_(
+        object.ptr(), py::dtype(type).release().ptr(), 0, 0, flags, nullptr);
     if (!copy) throw py::error_already_set();
     return View(name, py::reinterpret_steal<py::array>(copy));
   }

@@ -46,7 +46,8 @@ class ThreadTeam {
 
   void work(int index, unsigned seen) {
     for (;;) {
-      for (int i = 0; i < kSpins && generation_.load(std::memory_order_acquire) == seen; ++i) pause();
+      for (int i = 0; i < kSpins && generation_.load(std::memory_order_acquire) == seen; ++i)
+        pause();
       if (generation_.load(std::memory_order_acquire) == seen) {
         std::unique_lock lock(sleep_);
         wake_.wait(lock, [&] { return generation_.load() != seen; });

@@ -38,7 +38,9 @@ Pending& pending() {
 void check_device(const char* op) { check(cudaGetLastError(), op); }
 
 Memory::Memory(int64_t bytes) {
-  if (bytes > 0) check(cudaMallocAsync(reinterpret_cast<void**>(&data_), size_t(bytes), current_stream()), "memory");
+  if (bytes > 0)
+    check(cudaMallocAsync(reinterpret_cast<void**>(&data_), size_t(bytes), current_stream()),
+          "memory");
 }
 
 Memory::~Memory() {
@@ -60,19 +62,26 @@ Array Array::from_numpy(py::handle value) {
   auto array = py::reinterpret_borrow<py::array>(value);
   const char kind = array.dtype().kind();
   DType dtype;
-  if (kind == 'i' || (kind == 'u' && array.itemsize() > 1)) dtype = DType::int64;
-  else if (kind == 'u') dtype = DType::uint8;
-  else if (kind == 'b') dtype = DType::boolean;
-  else if (kind == 'f' && array.itemsize() == 4) dtype = DType::float32;
-  else if (kind == 'f' && array.itemsize() == 8) dtype = DType::float64;  // no kernel takes it
+  if (kind == 'i' || (kind == 'u' && array.itemsize() > 1))
+    dtype = DType::int64;
+  else if (kind == 'u')
+    dtype = DType::uint8;
+  else if (kind == 'b')
+    dtype = DType::boolean;
+  else if (kind == 'f' && array.itemsize() == 4)
+    dtype = DType::float32;
+  else if (kind == 'f' && array.itemsize() == 8)
+    dtype = DType::float64;  // no kernel takes it
   else
     throw py::type_error("[from_numpy] array has dtype " + std::string(py::str(array.dtype())) +
                          ", expected float32");
-  const py::array host = py::module_::import("numpy").attr("ascontiguousarray")(array, name_of(dtype));
+  const py::array host =
+      py::module_::import("numpy").attr("ascontiguousarray")(array, name_of(dtype));
   // ascontiguousarray makes (1,) of ()
   Array result = make(dtype, Shape(array.shape(), array.shape() + array.ndim()));
   if (host.nbytes() > 0)
-    check(cudaMemcpy(result.data, host.data(), size_t(host.nbytes()), cudaMemcpyHostToDevice), "from_numpy");
+    check(cudaMemcpy(result.data, host.data(), size_t(host.nbytes()), cudaMemcpyHostToDevice),
+          "from_numpy");
   return result;
 }
 
@@ -81,7 +90,9 @@ py::object Array::numpy() const {
   const Array source = contiguous();
   py::array host(py::dtype(name_of(dtype)), shape);
   if (host.nbytes() > 0)
-    check(cudaMemcpy(host.mutable_data(), source.data, size_t(host.nbytes()), cudaMemcpyDeviceToHost), "numpy");
+    check(
+        cudaMemcpy(host.mutable_data(), source.data, size_t(host.nbytes()), cudaMemcpyDeviceToHost),
+        "numpy");
   return host;
 }
 
@@ -96,19 +107,23 @@ Array Array::reshape(Shape wanted) const {
   const int64_t count = elements(shape);
   int64_t known = 1, *unknown = nullptr;
   for (int64_t& length : wanted) {
-    if (length == -1 && !unknown) unknown = &length;
-    else if (length < 0 || __builtin_mul_overflow(known, length, &known)) known = -1;
+    if (length == -1 && !unknown)
+      unknown = &length;
+    else if (length < 0 || __builtin_mul_overflow(known, length, &known))
+      known = -1;
   }
   if (unknown) *unknown = known > 0 ? count / known : -1;
   if (known < 0 || (unknown ? *unknown < 0 || known * *unknown != count : known != count))
     throw py::value_error("[reshape] array has shape " + text(shape) + " with " +
-                          std::to_string(count) + " elements, which does not fit the shape asked for");
+                          std::to_string(count) +
+                          " elements, which does not fit the shape asked for");
   const Array source = contiguous();
   return {source.memory, source.data, dtype, wanted, contiguous_strides(wanted, size_of(dtype))};
 }
 
 Array Array::transposed() const {
-  if (shape.size() < 2) throw py::value_error("[mT] array has shape " + text(shape) + ", expected (..., m, n)");
+  if (shape.size() < 2)
+    throw py::value_error("[mT] array has shape " + text(shape) + ", expected (..., m, n)");
   Array view = *this;
   std::swap(view.shape.end()[-1], view.shape.end()[-2]);
   std::swap(view.strides.end()[-1], view.strides.end()[-2]);

@@ -117,8 +117,8 @@ class Workspace {
   Memory memory_;
 };
 
-// A word in device memory for what only a kernel sees: the first row whose label is no class. To read
-// it at once would wait for the kernel, so it is asked the next time an array is read.
+// A word in device memory for what only a kernel sees: the first row whose label is no class. To
+// read it at once would wait for the kernel, so it is asked the next time an array is read.
 class ErrorWord {
  public:
   ErrorWord(const char* op, int64_t classes);

@@ -7,16 +7,20 @@
 PYBIND11_MODULE(BAREGRAD_MODULE, m) {
   using namespace baregrad;
   using namespace py::literals;
-  m.doc() = "The CUDA kernels: the names and arguments of baregrad.reference, on arrays of a device.";
+  m.doc() =
+      "The CUDA kernels: the names and arguments of baregrad.reference, on arrays of a device.";
 
   py::class_<Array>(m, "Array", py::module_local(), "A strided array in the memory of this device.")
-      .def_static("from_numpy", &Array::from_numpy, "array"_a, "A copy of a NumPy array on this device.")
+      .def_static("from_numpy", &Array::from_numpy, "array"_a,
+                  "A copy of a NumPy array on this device.")
       .def("numpy", &Array::numpy, "A copy as a NumPy array.")
-      .def("reshape", [](const Array& a, const Shape& shape) { return a.reshape(shape); }, "shape"_a)
+      .def(
+          "reshape", [](const Array& a, const Shape& shape) { return a.reshape(shape); }, "shape"_a)
       .def_property_readonly("mT", &Array::transposed)
       .def_property_readonly("shape", [](const Array& a) { return py::tuple(py::cast(a.shape)); })
       .def_property_readonly("ndim", [](const Array& a) { return a.shape.size(); })
-      .def_property_readonly("strides", [](const Array& a) { return py::tuple(py::cast(a.strides)); })
+      .def_property_readonly("strides",
+                             [](const Array& a) { return py::tuple(py::cast(a.strides)); })
       .def_property_readonly("dtype", [](const Array& a) { return py::dtype(name_of(a.dtype)); })
       .def("__repr__", [](const Array& a) {
         return "<" BAREGRAD_DEVICE_NAME " array " + text(a.shape) + " " + name_of(a.dtype) + ">";

@@ -71,7 +71,9 @@ def test_is_exact_on_integers_that_float32_can_sum(
 )
 @given(data=st.data())
 def test_holds_for_random_shapes_strides_alpha_and_beta(isa: str, data: st.DataObject) -> None:
-    m, n, k = (data.draw(st.integers(0, high), label=x) for x, high in {"m": 40, "n": 70, "k": 40}.items())
+    m, n, k = (
+        data.draw(st.integers(0, high), label=x) for x, high in {"m": 40, "n": 70, "k": 40}.items()
+    )
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
 
     def matrix(rows: int, columns: int, label: str) -> np.ndarray:

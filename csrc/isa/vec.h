@@ -86,10 +86,14 @@ inline Vec sqrt(Vec v) {
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 
 // load_n and store_n where n is mostly a whole vector.
-inline Vec load_upto(const float* p, int64_t n) { return n >= kLanes ? load(p) : load_n(p, n, 0.f); }
+inline Vec load_upto(const float* p, int64_t n) {
+  return n >= kLanes ? load(p) : load_n(p, n, 0.f);
+}
 inline void store_upto(float* p, Vec v, int64_t n) {
-  if (n >= kLanes) store(p, v);
-  else store_n(p, v, n);
+  if (n >= kLanes)
+    store(p, v);
+  else
+    store_n(p, v, n);
 }
 
 // Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.

@@ -10,10 +10,10 @@ namespace baregrad::BAREGRAD_ISA {
 namespace {
 
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
-constexpr int64_t kBlockM = kTileRows * 6;   // rows of a in one task
-constexpr int64_t kBlockN = 4096;            // columns of b packed at a time: 4 MiB
-constexpr int64_t kPanelM = kBlockM * 48;    // rows of a packed at a time: 2 MiB
-constexpr int64_t kSlicesN = 128;            // columns of b in one task
+constexpr int64_t kBlockM = kTileRows * 6;  // rows of a in one task
+constexpr int64_t kBlockN = 4096;           // columns of b packed at a time: 4 MiB
+constexpr int64_t kPanelM = kBlockM * 48;   // rows of a packed at a time: 2 MiB
+constexpr int64_t kSlicesN = 128;           // columns of b in one task
 
 // Multiply-adds below which a second thread does not pay: 2 Mi take about 20 us on one.
 constexpr int64_t kSerialWork = int64_t(1) << 21;
@@ -46,7 +46,8 @@ typedef Vec Tile[kTileRows][kTileVectors];
 
 // a (k, kTileRows), b (k, kTileColumns) -> tile = a' b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
-__attribute__((noinline)) void multiply_slivers(const float* a, const float* b, int64_t k, Tile& tile) {
+__attribute__((noinline)) void multiply_slivers(const float* a, const float* b, int64_t k,
+                                                Tile& tile) {
   Vec sum[kTileRows][kTileVectors] = {};
   for (int64_t p = 0; p < k; ++p, a += kTileRows, b += kTileColumns) {
     Vec row[kTileVectors];
@@ -89,7 +90,8 @@ inline void store_tile(const Tile& tile, float* c, int64_t row, int64_t column, 
       }
       float* place = c + j * column;
       Vec before = {};
-      for (int64_t l = 0; l < least(n, kLanes) && update.beta != 0; ++l) before[l] = place[l * column];
+      for (int64_t l = 0; l < least(n, kLanes) && update.beta != 0; ++l)
+        before[l] = place[l * column];
       const Vec out = update(tile[i][j / kLanes], before, bias);
       for (int64_t l = 0; l < least(n, kLanes); ++l) place[l * column] = out[l];
     }

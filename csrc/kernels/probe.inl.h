@@ -3,7 +3,8 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-// Enough independent chains to hide a latency of 4 cycles on two units, few enough for 16 registers.
+// Enough independent chains to hide a latency of 4 cycles on two units, few enough for 16
+// registers.
 constexpr int kChains = 12;
 
 // Runs `steps` rounds of multiply-adds in registers on the calling thread; returns the flops done.

@@ -31,7 +31,8 @@ void map_backward(const float* saved, const float* dout, float* dx, int64_t n) {
     for (; i + kLanes <= end; i += kLanes)
       store(dx + i, Kind::backward(load(saved + i), load(dout + i)));
     const int64_t tail = end - i;
-    store_n(dx + i, Kind::backward(load_n(saved + i, tail, 0.f), load_n(dout + i, tail, 0.f)), tail);
+    store_n(dx + i, Kind::backward(load_n(saved + i, tail, 0.f), load_n(dout + i, tail, 0.f)),
+            tail);
   });
 }
 

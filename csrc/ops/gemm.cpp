@@ -30,11 +30,13 @@ py::object gemm(py::handle a_, py::handle b_, py::handle bias_, float alpha, flo
   const size_t rank = a.shape.size();
   const int64_t batch = batched ? a.shape[0] : 1, m = a.shape[rank - 2], k = a.shape[rank - 1];
   if (b.shape.size() != rank || b.shape[rank - 2] != k || (batched && b.shape[0] != batch))
-    call.wrong_shape(b, "(" + (batched ? std::to_string(batch) + ", " : "") + std::to_string(k) + ", n)");
+    call.wrong_shape(
+        b, "(" + (batched ? std::to_string(batch) + ", " : "") + std::to_string(k) + ", n)");
   const int64_t n = b.shape[rank - 1];
   if (out_.is_none() && beta != 0) call.wrong_value("beta is not 0 but there is no out to scale");
   const View out = call.output("out", out_, batched ? Shape{batch, m, n} : Shape{m, n});
-  if (repeats(out)) call.wrong_value("out repeats memory, expected an array with room for every element");
+  if (repeats(out))
+    call.wrong_value("out repeats memory, expected an array with room for every element");
   call.expect_apart(out, a, false);
   call.expect_apart(out, b, false);
   std::optional<View> bias;

@@ -59,7 +59,7 @@ void bind_kind(py::module_& m, const char* forward, const char* backward) {
 
 void bind_unary(py::module_& m) {
   py::list kinds;
-#define BAREGRAD_BIND(kind)                                              \
+#define BAREGRAD_BIND(kind)                                        \
   bind_kind<unary_##kind>(m, #kind "_forward", #kind "_backward"); \
   kinds.append(#kind);
   BAREGRAD_UNARY(BAREGRAD_BIND)

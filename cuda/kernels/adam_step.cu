@@ -41,8 +41,14 @@ void adam_step(float* param, const float* grad, float* m, float* v, int64_t n,
                const float* learning_rate, const int64_t* step, double beta1, double beta2,
                double epsilon, double weight_decay, cudaStream_t stream) {
   if (n == 0) return;
-  const Adam adam = {float(beta1),     float(beta2),   float(1 - beta1),    float(1 - beta2),
-                     float(epsilon), float(weight_decay), beta1, beta2};
+  const Adam adam = {float(beta1),
+                     float(beta2),
+                     float(1 - beta1),
+                     float(1 - beta2),
+                     float(epsilon),
+                     float(weight_decay),
+                     beta1,
+                     beta2};
   adam_step_kernel<<<blocks_for(n, kThreads), kThreads, 0, stream>>>(param, grad, m, v, n,
                                                                      learning_rate, step, adam);
 }

@@ -6,11 +6,11 @@
 namespace baregrad {
 namespace {
 
-constexpr int kTile = 64;     // rows and columns of c in a block
-constexpr int kDepth = 16;    // along k in shared memory: 2 x 64 x 16 floats are 8 KiB
-constexpr int kOutputs = 4;   // a thread's square of c: 8 loads for 16 multiply-adds
+constexpr int kTile = 64;                // rows and columns of c in a block
+constexpr int kDepth = 16;               // along k in shared memory: 2 x 64 x 16 floats are 8 KiB
+constexpr int kOutputs = 4;              // a thread's square of c: 8 loads for 16 multiply-adds
 constexpr int kSide = kTile / kOutputs;  // 16 x 16 threads
-constexpr int kPad = 1;       // shifts the columns of a, else 16 threads store to one bank
+constexpr int kPad = 1;  // shifts the columns of a, else 16 threads store to one bank
 
 struct Problem {
   ConstMatrix a, b;
@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(kSide* kSide) gemm_kernel(Problem problem) {
       const int64_t i = i0 + e / kDepth, p = p0 + e % kDepth;  // neighbours along k in a,
       a_tile[e % kDepth][e / kDepth] =
           i < size.m && p < size.k ? a_batch[i * a.row + p * a.col] : 0.f;
-      const int64_t q = p0 + e / kTile, j = j0 + e % kTile;    // along n in b
+      const int64_t q = p0 + e / kTile, j = j0 + e % kTile;  // along n in b
       b_tile[e / kTile][e % kTile] =
           q < size.k && j < size.n ? b_batch[q * b.row + j * b.col] : 0.f;
     }

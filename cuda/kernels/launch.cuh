@@ -11,7 +11,7 @@
 namespace baregrad {
 
 constexpr int kWarp = 32;
-constexpr int kThreads = 256;       // a block of elementwise work
+constexpr int kThreads = 256;          // a block of elementwise work
 constexpr int64_t kMostBlocks = 4096;  // several waves on any device; threads stride over the rest
 
 inline unsigned blocks_for(int64_t n, int64_t each) {

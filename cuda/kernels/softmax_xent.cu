@@ -49,8 +49,8 @@ __global__ void softmax_xent_forward_kernel(const float* logits, const int64_t* 
 }
 
 // saved (n, c), dloss (n,) -> dlogits (n, c)
-__global__ void softmax_xent_backward_kernel(const float* saved, const float* dloss,
-                                             float* dlogits, int64_t n, int64_t c) {
+__global__ void softmax_xent_backward_kernel(const float* saved, const float* dloss, float* dlogits,
+                                             int64_t n, int64_t c) {
   const int64_t stride = int64_t(gridDim.x) * blockDim.x;
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n * c; i += stride)
     dlogits[i] = saved[i] * dloss[i / c];

@@ -32,8 +32,8 @@ void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, cudaSt
   if (n == 0) return;  // a grid of no blocks is an error
   const unsigned blocks = blocks_for(n, kThreads);
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                                  \
-  case unary_##kind:                                                         \
+#define BAREGRAD_CASE(kind)                                                 \
+  case unary_##kind:                                                        \
     unary_forward_kernel<kind><<<blocks, kThreads, 0, stream>>>(x, out, n); \
     break;
     BAREGRAD_UNARY(BAREGRAD_CASE)
@@ -46,8 +46,8 @@ void unary_backward(UnaryKind kind, const float* saved, const float* dout, float
   if (n == 0) return;
   const unsigned blocks = blocks_for(n, kThreads);
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                                            \
-  case unary_##kind:                                                                   \
+#define BAREGRAD_CASE(kind)                                                           \
+  case unary_##kind:                                                                  \
     unary_backward_kernel<kind><<<blocks, kThreads, 0, stream>>>(saved, dout, dx, n); \
     break;
     BAREGRAD_UNARY(BAREGRAD_CASE)

@@ -22,7 +22,8 @@ __global__ void gemm_naive_kernel(Problem problem) {
   if (i >= size.m || j >= size.n) return;
   float sum = 0.f;
   for (int64_t p = 0; p < size.k; ++p)
-    sum += a.data[s * a.batch + i * a.row + p * a.col] * b.data[s * b.batch + p * b.row + j * b.col];
+    sum +=
+        a.data[s * a.batch + i * a.row + p * a.col] * b.data[s * b.batch + p * b.row + j * b.col];
   float* out = c.data + s * c.batch + i * c.row + j * c.col;
   const float before = beta != 0.f ? beta * *out : 0.f;
   *out = alpha * sum + before + (bias ? bias[j] : 0.f);
@@ -31,8 +32,8 @@ __global__ void gemm_naive_kernel(Problem problem) {
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
           float beta, void*, cudaStream_t stream) {
   if (size.batch == 0 || size.m == 0 || size.n == 0) return;
-  const dim3 block(16, 16), grid(unsigned((size.m + 15) / 16), unsigned((size.n + 15) / 16),
-                                 unsigned(size.batch));
+  const dim3 block(16, 16),
+      grid(unsigned((size.m + 15) / 16), unsigned((size.n + 15) / 16), unsigned(size.batch));
   const Problem problem = {a, b, bias, c, size, alpha, beta};
   gemm_naive_kernel<<<grid, block, 0, stream>>>(problem);
 }

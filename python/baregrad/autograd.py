@@ -64,9 +64,11 @@ class Function:
     _versions: tuple[tuple[Version, int], ...] = ()  # of the saved tensors, as forward saw them
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
+        """Arrays in, an array out. To be written."""
         raise NotImplementedError
 
     def backward(self, dout: Any) -> tuple[Any, ...]:
+        """The gradient of the output in, one for each input out. To be written."""
         raise NotImplementedError
 
     def save(self, *arrays: Any) -> None:

@@ -15,10 +15,13 @@ _unset = {
 }
 os.environ.update(_unset)
 try:
-    from . import _cpu as _cpu  # where the rest of the package gets it
+    from . import _cpu
 finally:
     for _name in _unset:
         del os.environ[_name]  # child processes and other libraries decide for themselves
+
+
+__all__ = ["_cpu", "get_num_threads", "set_num_threads"]  # the extension, loaded as it should be
 
 
 def get_num_threads() -> int:

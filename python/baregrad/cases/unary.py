@@ -48,5 +48,6 @@ def case(kind: str, direction: str, n: int) -> Case:
 
 
 _kernels = [(kind, direction) for kind in ULP for direction in ("forward", "backward")]
-tests = [case(*kernel, n) for kernel in _kernels for n in (*LENGTHS, 70_001)]
+# The last two: more than one piece for a thread, more than one grid of the CUDA kernel.
+tests = [case(*kernel, n) for kernel in _kernels for n in (*LENGTHS, 70_001, (1 << 20) + 300)]
 benchmarks = [case(*kernel, n) for kernel in _kernels for n in (1_000, 1 << 22)]

@@ -1,0 +1,89 @@
+"""The shape of the house: its budgets, its names, and that the CUDA sources are CUDA."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import baregrad
+import pytest
+from baregrad import reference
+from baregrad.cases import OPS
+from toolchain import SOURCES
+
+PACKAGE = Path(baregrad.__file__).parent
+ROOT = Path(__file__).parent.parent
+
+
+def lines(*paths: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in paths)
+
+
+def test_the_core_fits_on_a_few_screens() -> None:
+    assert lines(PACKAGE / "autograd.py") <= 200
+    assert lines(PACKAGE / "tensor.py") <= 400
+    rooms = [PACKAGE / room for room in ("nn", "optim", "utils", "data", "train")]
+    assert lines(*(path for room in rooms for path in room.rglob("*.py"))) <= 2_500
+    assert len(list((SOURCES / "csrc" / "ops").glob("*.cpp"))) <= 24
+
+
+def test_no_source_file_is_too_long_to_read() -> None:
+    folders = [PACKAGE, SOURCES / "csrc", SOURCES / "cuda"]
+    files = [
+        f
+        for folder in folders
+        for f in folder.rglob("*")
+        if f.suffix in {".py", ".h", ".cpp", ".cu"}
+    ]
+    assert len(files) > 50
+    assert [f.name for f in files if lines(f) > 400] == []
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_an_op_lives_under_one_stem_in_every_room(op: str) -> None:
+    for room in ("csrc/ops/{}.cpp", "csrc/kernels/{}.inl.h", "cuda/kernels/{}.cu"):
+        assert (SOURCES / room.format(op)).is_file()
+    for room in ("reference", "cases"):
+        assert (PACKAGE / room / f"{op}.py").is_file()
+    assert (Path(__file__).parent / f"test_{op}.py").is_file()
+
+
+def test_only_optimizer_steps_have_no_derivative() -> None:
+    assert [op for op in OPS if not (PACKAGE / "ops" / f"{op}.py").is_file()] == ["adam_step"]
+
+
+def test_imports_neither_the_simulator_nor_what_only_some_need() -> None:
+    code = (
+        "import sys, baregrad; late = {'baregrad._sim', 'matplotlib', 'safetensors', 'torch'};"
+        "sys.exit(str(late & set(sys.modules)) if late & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_kernel_and_public_function_says_what_it_does() -> None:
+    for name in reference.__all__:
+        text = getattr(reference, name).__doc__
+        assert text, name
+        assert "->" in text.splitlines()[0], f"{name}: the first line has no shapes"
+
+
+CUDA = sorted(
+    [*(SOURCES / "cuda" / "kernels").glob("*.cu"), *(SOURCES / "cuda" / "ladder").glob("*.cu")]
+)
+
+
+@pytest.mark.parametrize("source", CUDA, ids=lambda path: path.stem)
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="needs nvcc, but no GPU")
+def test_a_kernel_compiles_for_devices_without_spilling(source: Path, tmp_path: Path) -> None:
+    # Compiled only: no GPU has run these kernels yet.
+    command = ["nvcc", "-std=c++17", "-O3", "-arch=sm_80", "-Xptxas", "-v", "-c", source]
+    done = subprocess.run(
+        [*command, "-o", tmp_path / "kernel.o"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0 bytes spill stores, 0 bytes spill loads" in done.stderr
+    assert done.stderr.count("bytes spill stores") == done.stderr.count("0 bytes spill stores")
+    assert "warning" not in done.stderr

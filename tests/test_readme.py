@@ -1,0 +1,78 @@
+"""What the READMEs say: their code runs, their table is the measured one, every folder has one."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import baregrad as bg
+import pytest
+from baregrad import backend
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_its_python_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code) == 2
+    bg.manual_seed(0)
+    scope: dict[str, object] = {}
+    for block in code:
+        exec(block, scope)  # noqa: S102  it is our own README
+    printed = capsys.readouterr().out
+    assert float(re.search(r"accuracy=([\d.]+)", printed)[1]) > 0.9  # type: ignore[index]
+    assert float(printed.split()[-1]) < 1e-4
+    assert len(code[0].strip().splitlines()) <= 16
+
+
+@pytest.mark.parametrize("use", ["reference", "sim", "isa=baseline", "gemm=ladder/naive"])
+def test_the_example_trains_on_every_backend(
+    use: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if use == "sim" and (why := backend.why_absent("sim")):
+        pytest.skip(f"sim is not here: {why}")
+    script = str(ROOT / "examples" / "train_digits.py")
+    monkeypatch.setattr(sys, "argv", [script, "sim" if use == "sim" else "cpu"])
+    try:
+        if use != "sim":
+            bg.use(use)
+        runpy.run_path(script)
+    finally:
+        bg.use("cpu")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert float(last.rsplit(" ", 1)[1].rstrip("%")) > 90
+
+
+def test_its_make_commands_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make (\w+)`", README)) <= targets
+
+
+def test_its_table_is_the_one_that_was_measured() -> None:
+    peak = runpy.run_path(str(ROOT / "bench" / "peak.py"))
+    between = README.split(peak["BEGIN"])[1].split(peak["END"])[0]
+    assert between.strip() == peak["table"](peak["latest"]())
+
+
+def test_the_files_it_names_exist() -> None:
+    named = set(re.findall(r"`([\w/.]+/[\w.]+\.(?:py|h|cu|cpp|md|pyi))`", README))
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_folder_has_a_readme() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("needs the git checkout")
+    folders = {Path(f).parent for f in listed.stdout.splitlines() if not f.startswith(".")}
+    assert sorted(str(f) for f in folders if not (ROOT / f / "README.md").exists()) == []
