@@ -55,6 +55,18 @@ def test_only_its_table_leaves_an_object(isa: str, tmp_path: Path) -> None:
     assert [line.split(maxsplit=2)[2] for line in symbols] == [f"baregrad::{isa}::table()"]
 
 
+@pytest.mark.skipif(shutil.which("aarch64-linux-gnu-g++") is None, reason="needs a cross compiler")
+def test_neon_compiles_and_multiplies_and_adds_in_one(tmp_path: Path) -> None:
+    # Compiled only: no aarch64 machine has run it yet.
+    out, source = tmp_path / "neon.o", SOURCES / "csrc" / "isa" / "neon.cpp"
+    flags = ["-std=c++20", "-O3", "-fPIC", "-Wall", "-Wextra", "-Werror", *SAME]
+    subprocess.run(["aarch64-linux-gnu-g++", *flags, "-c", source, "-o", out], check=True)
+    code = subprocess.run(
+        ["aarch64-linux-gnu-objdump", "-d", out], check=True, capture_output=True, text=True
+    ).stdout
+    assert code.count("fmla") >= 8 * 3  # one for each register of the tile
+
+
 @pytest.fixture(scope="module", params=_cpu.available())
 def vector_math(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

@@ -31,7 +31,7 @@ double probe_fma(int64_t steps) {
 // from (n,) -> to (n,), on all threads
 void probe_copy(const float* from, float* to, int64_t n) {
   parallel_for(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-    __builtin_memcpy(to + begin, from + begin, size_t(end - begin) * sizeof(float));
+    __builtin_memcpy(to + begin, from + begin, uint64_t(end - begin) * sizeof(float));
   });
 }
 
