@@ -237,7 +237,7 @@ class Translator:
                 continue
             else:
                 word = LAST_WORD.search(before)
-                if word is None or word.group() in ("else", "do"):
+                if word is None:
                     return position
             position = word.start()
 

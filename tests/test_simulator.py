@@ -1,0 +1,574 @@
+"""The CUDA simulator: correct kernels agree with NumPy, wrong ones are told apart."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from toolchain import SIMT, compile_cu, compile_shared, compiler, simulator_sources
+
+PROGRAMS = Path(__file__).resolve().parent / "simulator"
+SCHEDULES = ["forward", "reverse", "random:1", "random:2"]
+KERNEL_SCHEDULES = pytest.mark.parametrize("schedule", SCHEDULES, indirect=True)
+
+SUCCESS = 0
+INVALID_VALUE = 1
+MEMORY_ALLOCATION = 2
+INVALID_CONFIGURATION = 9
+LAUNCH_FAILURE = 719
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
+
+
+class Simulator:
+    """The runtime and three libraries of kernels, each compiled and loaded by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        runtime = [*simulator_sources(), PROGRAMS / "control.cpp"]
+        # Libraries that are loaded later find the simulator's functions in this one.
+        path = compile_shared(runtime, folder / "libsimulator.so", "-I", str(SIMT))
+        self.control = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+        self.control.error_text.restype = ctypes.c_char_p
+        self.control.get_schedule.restype = ctypes.c_char_p
+        self.kernels, self.faults, self.host_only = (
+            ctypes.CDLL(str(compile_cu(PROGRAMS / f"{name}.cu", folder / f"{name}.so")))
+            for name in ("kernels", "faults", "host_only")
+        )
+
+    def set_schedule(self, name: str) -> bool:
+        return bool(self.control.set_schedule(name.encode()))
+
+    def report(self) -> str:
+        """The report of the launch that failed last in this host thread, which it ends."""
+        error = self.control.last_error()
+        assert error == LAUNCH_FAILURE
+        text: bytes = self.control.error_text(error)
+        return text.decode()
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    return Simulator(tmp_path_factory.mktemp("simulator"))
+
+
+@pytest.fixture
+def schedule(simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[str]:
+    assert simulator.set_schedule(request.param)
+    yield request.param
+    assert simulator.set_schedule("forward")
+
+
+def address(array: NDArray[Any]) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def line_of(fault: str, program: str = "faults.cu") -> str:
+    """Where the comment "// fault: <name>" stands, as a report spells it."""
+    lines = (PROGRAMS / program).read_text().splitlines()
+    (number,) = (i for i, line in enumerate(lines, 1) if line.endswith(f"// fault: {fault}"))
+    return f"{program}:{number}"
+
+
+# Correct kernels
+
+
+@KERNEL_SCHEDULES
+def test_every_thread_of_a_grid_runs_once_with_its_own_indices(
+    simulator: Simulator, schedule: str
+) -> None:
+    out = np.full(12 * 30, -1, np.int32)
+    assert simulator.kernels.indices(address(out)) == SUCCESS
+    np.testing.assert_array_equal(
+        out.reshape(12, 30), np.add.outer(1000 * np.arange(12), range(30))
+    )
+
+
+@KERNEL_SCHEDULES
+@pytest.mark.parametrize(("n", "tile"), [(1, 8), (33, 8), (48, 16), (67, 16)])
+def test_tiled_product_equals_numpy(
+    simulator: Simulator, schedule: str, rng: np.random.Generator, n: int, tile: int
+) -> None:
+    a, b = rng.integers(-9, 10, (2, n, n)).astype(np.float32)  # sums of integers are exact
+    c = np.full((n, n), np.nan, np.float32)
+    assert simulator.kernels.gemm(address(a), address(b), address(c), n, tile) == SUCCESS
+    np.testing.assert_array_equal(c, a @ b)
+
+
+@KERNEL_SCHEDULES
+@pytest.mark.parametrize("threads", [32, 96, 1024])
+def test_row_sums_through_shuffles_and_dynamic_shared_memory_equal_numpy(
+    simulator: Simulator, schedule: str, rng: np.random.Generator, threads: int
+) -> None:
+    x = rng.integers(-99, 100, (5, 1001)).astype(np.float32)
+    sums = np.full(5, np.nan, np.float32)
+    assert simulator.kernels.row_sums(address(x), address(sums), *x.shape, threads) == SUCCESS
+    np.testing.assert_array_equal(sums, x.sum(axis=1))
+
+
+@KERNEL_SCHEDULES
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("operand", "width"), [(0, 32), (1, 32), (5, 8), (16, 16), (31, 32), (3, 1)]
+)
+def test_shuffles_read_the_lane_that_cuda_defines(
+    simulator: Simulator, schedule: str, dtype: type, operand: int, width: int
+) -> None:
+    lane = np.arange(32)
+    value: NDArray[Any] = (lane + np.pi).astype(dtype)
+    out: NDArray[Any] = np.full((4, 32), np.nan, dtype)
+    kernel = getattr(simulator.kernels, {4: "shuffles_float", 8: "shuffles_double"}[value.itemsize])
+    assert kernel(address(value), address(out), operand, width) == SUCCESS
+    segment = lane // width * width
+    up, down, partner = lane - operand, lane + operand, lane ^ operand
+    sources = [
+        segment + operand % width,
+        np.where(up < segment, lane, up),
+        np.where(down >= segment + width, lane, down),
+        np.where(partner >= segment + width, lane, partner),
+    ]
+    np.testing.assert_array_equal(out, value[np.stack(sources)])
+
+
+@KERNEL_SCHEDULES
+def test_halves_of_a_warp_shuffle_apart(simulator: Simulator, schedule: str) -> None:
+    out = np.full(32, -1, np.int32)
+    assert simulator.kernels.half_warps(address(out)) == SUCCESS
+    np.testing.assert_array_equal(out, np.repeat([3, 19], 16))
+
+
+@KERNEL_SCHEDULES
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_votes_count_the_threads_that_say_yes(
+    simulator: Simulator, schedule: str, rng: np.random.Generator, share: float
+) -> None:
+    flags = (rng.random(64) < share).astype(np.int32)
+    out = np.full((7, 64), 0xDEAD, np.uint32)
+    assert simulator.kernels.votes(address(flags), address(out), 64) == SUCCESS
+    warps = flags.reshape(2, 32)
+    ballots = (warps.astype(np.uint64) << np.arange(32, dtype=np.uint64)).sum(axis=1)
+    active = np.where(warps, ballots[:, None], 0xFFFFFFFF ^ ballots[:, None])
+    expected = [
+        np.repeat(ballots, 32),
+        np.repeat(warps.any(axis=1), 32),
+        np.repeat(warps.all(axis=1), 32),
+        np.full(64, flags.sum()),
+        np.full(64, flags.all()),
+        np.full(64, flags.any()),
+        active.reshape(64),
+    ]
+    np.testing.assert_array_equal(out, np.stack(expected))
+
+
+@KERNEL_SCHEDULES
+@pytest.mark.parametrize(("first", "threads"), [(20, 64), (40, 64), (16, 24), (24, 24)])
+def test_threads_that_have_returned_are_not_waited_for(
+    simulator: Simulator, schedule: str, first: int, threads: int
+) -> None:
+    out = np.full(threads, -1, np.int32)
+    assert simulator.kernels.early_return(first, address(out), threads) == SUCCESS
+    expected = np.where(np.arange(first) < 32, first + 1000 * min(first, 32), first)
+    np.testing.assert_array_equal(out, np.r_[expected, np.full(threads - first, -1)])
+
+
+@KERNEL_SCHEDULES
+def test_atomics_lose_nothing(
+    simulator: Simulator, schedule: str, rng: np.random.Generator
+) -> None:
+    keys = rng.integers(-1000, 1000, 1000).astype(np.int32)
+    bins, extremes = np.zeros(16, np.int32), np.zeros(2, np.int32)
+    total, wide = np.zeros(1, np.float32), np.zeros(1)
+    arrays: list[NDArray[Any]] = [bins, total, wide, extremes]
+    pointers = [address(array) for array in arrays]
+    assert simulator.kernels.histogram(address(keys), keys.size, *pointers) == SUCCESS
+    np.testing.assert_array_equal(bins, np.bincount(keys & 15, minlength=16))
+    np.testing.assert_array_equal(extremes, [keys.min(), keys.max()])
+    assert (total[0], wide[0]) == (1000, 500)
+
+
+def test_bit_atomics_follow_their_definitions(simulator: Simulator) -> None:
+    words = np.array([0xFFFFFFFF, 0, 0xFF, 77, 0, 0, 100], np.uint32)
+    wide = np.array([5, 1], np.uint64)
+    assert simulator.kernels.bit_atomics(address(words), address(wide)) == SUCCESS
+    # the exchange ends on lane 31, compare-and-swap climbs lane by lane, the counter wraps after 4
+    np.testing.assert_array_equal(words, [0, 0xFFFFFFFF, 0xFFFFFF00, 31, 32, 32 % 5, 36])
+    np.testing.assert_array_equal(wide, [1 << 31, 1 + (32 << 40)])
+
+
+@KERNEL_SCHEDULES
+def test_a_spin_lock_lets_its_holder_go_on(simulator: Simulator, schedule: str) -> None:
+    lock, count = np.zeros(1, np.int32), np.zeros(1, np.int32)
+    assert simulator.kernels.spin_lock(address(lock), address(count)) == SUCCESS
+    assert count[0] == 96
+
+
+def test_language_surface_computes_what_cuda_does(simulator: Simulator) -> None:
+    x = np.arange(1, 41, dtype=np.float32).reshape(10, 4)
+    out, extra = np.full((10, 4), np.nan, np.float32), np.full((4, 10), np.nan, np.float32)
+    assert simulator.kernels.language(address(x), address(out), address(extra), 10) == SUCCESS
+    np.testing.assert_array_equal(out, x * [1, 2, 3, 4] + [0, 0, 0, 0.5])
+    expected = [x[:, 1] + 0.5, x[:, 2] + 8 + 31 + 4, 2 * x[:, 0] + 1 + 3, 2 + x[:, 1] / 2 + 2 + 2.5]
+    np.testing.assert_allclose(extra, expected, rtol=1e-6)  # __expf and __logf round once each
+
+
+def test_arguments_of_a_launch_are_evaluated_once(simulator: Simulator) -> None:
+    assert simulator.kernels.argument_evaluations() == 1
+
+
+def test_device_memory_copies_and_starts_as_nan(simulator: Simulator) -> None:
+    source, target = np.arange(8, dtype=np.float32), np.zeros(8, np.float32)
+    assert simulator.kernels.round_trip(address(source), address(target), 8) == SUCCESS
+    np.testing.assert_array_equal(target, np.r_[source[:4], np.full(4, np.nan)])
+
+
+def test_copies_a_rectangle_out_of_a_matrix(simulator: Simulator) -> None:
+    matrix, left = np.arange(12, dtype=np.float32).reshape(3, 4), np.zeros((3, 2), np.float32)
+    assert simulator.kernels.left_columns(address(matrix), address(left), 3, 4, 2) == SUCCESS
+    np.testing.assert_array_equal(left, matrix[:, :2])
+    assert simulator.kernels.left_columns(address(matrix), address(left), 3, 1, 2) == INVALID_VALUE
+    assert simulator.control.last_error() == INVALID_VALUE
+
+
+def order(simulator: Simulator, schedule: str) -> list[int]:
+    """The threads of 5 blocks of 96 threads in the order in which they ran."""
+    count, out = np.zeros(1, np.int32), np.full(480, -1, np.int32)
+    assert simulator.set_schedule(schedule)
+    assert simulator.kernels.order(address(count), address(out), 5, 96) == SUCCESS
+    assert simulator.set_schedule("forward")
+    result: list[int] = out.tolist()
+    return result
+
+
+def test_a_schedule_sets_the_order_of_blocks_warps_and_lanes(simulator: Simulator) -> None:
+    assert order(simulator, "forward") == list(range(480))
+    assert order(simulator, "reverse") == list(range(479, -1, -1))
+    orders = [order(simulator, f"random:{seed}") for seed in range(8)]
+    for one in orders:
+        assert sorted(one) == list(range(480))
+    for size in (96, 32, 1):  # of a block, a warp, a lane
+        assert len({tuple(thread // size for thread in one) for one in orders}) > 1
+
+
+def test_a_launch_repeats_itself_under_one_schedule(simulator: Simulator) -> None:
+    assert order(simulator, "random:5") == order(simulator, "random:5")
+
+
+# Faults that show as wrong numbers
+
+
+def neighbour_is_right(simulator: Simulator, barrier: bool) -> bool:
+    x, out = np.arange(128, dtype=np.float32), np.zeros(128, np.float32)
+    simulator.faults.neighbour(address(x), address(out), barrier)
+    assert simulator.control.last_error() == SUCCESS
+    return bool(np.array_equal(out, np.roll(x, -32)))
+
+
+@KERNEL_SCHEDULES
+def test_a_missing_barrier_before_a_read_gives_wrong_numbers(
+    simulator: Simulator, schedule: str
+) -> None:
+    assert neighbour_is_right(simulator, barrier=True)
+    assert not neighbour_is_right(simulator, barrier=False)
+
+
+def row_loop_is_right(simulator: Simulator, barrier: bool) -> bool:
+    x, out = np.arange(5, dtype=np.float32), np.zeros((5, 64), np.float32)
+    simulator.faults.row_loop(address(x), address(out), 5, barrier)
+    assert simulator.control.last_error() == SUCCESS
+    return bool(np.array_equal(out, np.repeat(x[:, None], 64, axis=1)))
+
+
+def test_a_warp_that_runs_ahead_shows_a_missing_second_barrier(simulator: Simulator) -> None:
+    right: dict[bool, list[bool]] = {False: [], True: []}
+    for name in SCHEDULES:
+        assert simulator.set_schedule(name)
+        for barrier, results in right.items():
+            results.append(row_loop_is_right(simulator, barrier))
+    assert simulator.set_schedule("forward")
+    assert all(right[True])
+    assert not all(right[False])
+
+
+def test_shared_memory_is_nan_before_every_block(simulator: Simulator) -> None:
+    out = np.zeros((3, 64), np.float32)
+    simulator.faults.unwritten(address(out))
+    assert simulator.control.last_error() == SUCCESS
+    assert np.isnan(out).all()
+
+
+# Faults that are reported
+
+
+WARP_FAULTS = {
+    "deadlock": (
+        "deadlock in deadlock_kernel, block (0, 0, 0): threads 16-31 wait at __shfl_xor_sync "
+        "({line}) for lanes 0-15; threads 48-63 wait at __shfl_xor_sync ({line}) for lanes 0-15 "
+        "(threads 32-47); threads 0-15, 32-47 wait at __syncthreads ({before_2})"
+    ),
+    "read_of_returned": (
+        "__shfl_xor_sync reads a lane that takes no part in read_of_returned_kernel, "
+        "block (0, 0, 0): threads 0-15 with mask 0xffffffff want lanes 16-31, which returned before"
+    ),
+    "read_outside_mask": (
+        "__shfl_sync reads a lane that takes no part in read_outside_mask_kernel, block (0, 0, 0): "
+        "threads 0-15 with mask 0x0000ffff want lane 20, which the mask leaves out"
+    ),
+    "read_of_nobody": (
+        "__shfl_down_sync reads a lane that takes no part in read_of_nobody_kernel, "
+        "block (0, 0, 0): threads 16-23 with mask 0xffffffff want lanes 24-31, "
+        "which the block does not have"
+    ),
+    "width": (
+        "__shfl_sync of width 12 in width_kernel, block (0, 0, 0): "
+        "a width is a power of two up to 32"
+    ),
+    "different_operations": (
+        "lanes meet at different warp operations in different_operations_kernel, block (0, 0, 0): "
+        "threads 0-15 wait at __shfl_up_sync ({line}) with mask 0xffffffff; "
+        "threads 16-31 wait at __shfl_down_sync ({after_2}) with mask 0xffffffff"
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", WARP_FAULTS)
+def test_reports_a_wrong_warp_operation_with_its_line(simulator: Simulator, fault: str) -> None:
+    getattr(simulator.faults, fault)(address(np.zeros(64, np.int32)))
+    line = line_of(fault)
+    name, number = line.split(":")
+    near = {f"{side}_2": f"{name}:{int(number) + n}" for side, n in (("before", -2), ("after", 2))}
+    expected = WARP_FAULTS[fault].format(line=line, **near)
+    report = simulator.report()
+    assert report.partition(": ")[2] == expected
+    assert report.partition(": ")[0] in (line, near["after_2"])  # the lane that came last
+
+
+@KERNEL_SCHEDULES
+def test_reports_a_divergent_barrier_with_its_line(simulator: Simulator, schedule: str) -> None:
+    simulator.faults.divergent_barrier()
+    line = line_of("divergent_barrier")
+    number = int(line.split(":")[1])
+    block = {"forward": "(0, 0, 0)", "reverse": "(1, 2, 0)"}.get(schedule, "")
+    expected = (
+        rf"{line}: divergent barrier in divergent_barrier_kernel, block {re.escape(block)}.*: "
+        rf"threads 0-15 wait at __syncthreads \({line}\); "
+        rf"threads 16-31 wait at __syncthreads \(faults\.cu:{number + 2}\)"
+    )
+    assert re.fullmatch(expected, simulator.report())
+
+
+def test_reports_a_lane_that_is_not_in_its_own_mask(simulator: Simulator) -> None:
+    simulator.faults.own_mask()
+    assert simulator.report() == (
+        f"{line_of('own_mask')}: __syncwarp by a lane not in its own mask in own_mask_kernel, "
+        "block (0, 0, 0): thread 4 is lane 4, the mask 0x0000000f"
+    )
+
+
+def test_reports_lanes_that_name_different_masks(simulator: Simulator) -> None:
+    simulator.faults.different_masks()
+    line = line_of("different_masks")
+    assert simulator.report() == (
+        f"{line}: lanes meet at different warp operations in different_masks_kernel, "
+        f"block (0, 0, 0): thread 0 waits at __ballot_sync ({line}) with mask 0xffffffff; "
+        f"thread 1 waits at __ballot_sync ({line}) with mask 0x00000003"
+    )
+
+
+def test_reports_a_write_past_the_end_of_a_shared_array(simulator: Simulator) -> None:
+    simulator.faults.overrun(16)
+    assert simulator.control.last_error() == SUCCESS
+    simulator.faults.overrun(17)
+    assert simulator.report() == (
+        f"{line_of('overrun')}: a write past the end of __shared__ array tile in overrun_kernel, "
+        "block (0, 0, 0)"
+    )
+
+
+def test_reports_a_write_before_the_first_shared_array(simulator: Simulator) -> None:
+    simulator.faults.underrun(0)
+    assert simulator.control.last_error() == SUCCESS
+    simulator.faults.underrun(1)
+    assert simulator.report() == (
+        f"{line_of('underrun')}: a write before the start of __shared__ array first in "
+        "underrun_kernel, block (0, 0, 0)"
+    )
+
+
+def test_reports_a_write_past_the_end_of_dynamic_shared_memory(simulator: Simulator) -> None:
+    simulator.faults.dynamic_overrun(16)
+    assert simulator.control.last_error() == SUCCESS
+    simulator.faults.dynamic_overrun(17)
+    assert simulator.report() == (
+        f"{line_of('dynamic_overrun')}: a write past the end of __shared__ array rows in "
+        "dynamic_overrun_kernel, block (0, 0, 0)"
+    )
+
+
+def test_reports_a_thread_that_spins_for_ever(simulator: Simulator) -> None:
+    lock = np.zeros(1, np.int32)
+    simulator.faults.spinning(address(lock))
+    report = simulator.report()
+    assert report.startswith(f"{line_of('spinning')}: a thread spins for ever in spinning_kernel")
+    assert "atomicCAS" in report
+
+
+def test_reports_a_trap_with_its_block(simulator: Simulator) -> None:
+    simulator.faults.trap()
+    assert simulator.report() == f"{line_of('trap')}: __trap in trap_kernel, block (2, 0, 0)"
+
+
+def test_reports_a_launch_inside_a_kernel(simulator: Simulator) -> None:
+    simulator.host_only.nested()
+    assert simulator.report() == (
+        f"{line_of('nested', 'host_only.cu')}: nested launch of inner_kernel in nested_kernel, "
+        "block (0, 0, 0)"
+    )
+
+
+def test_reports_an_exception_that_leaves_a_thread(simulator: Simulator) -> None:
+    simulator.host_only.throwing()
+    assert simulator.report() == (
+        f"{line_of('throwing', 'host_only.cu')}: a C++ exception left a thread in "
+        "throwing_kernel, block (0, 0, 0)"
+    )
+
+
+def test_reports_more_static_shared_memory_than_a_block_has(simulator: Simulator) -> None:
+    simulator.host_only.too_large(address(np.zeros(32, np.float32)))
+    report = simulator.report()
+    assert report.startswith(f"{line_of('too_large', 'host_only.cu')}: no room for __shared__")
+    assert "array b in too_large_kernel" in report
+    assert "49152 bytes" in report
+
+
+# Errors and limits
+
+
+@pytest.mark.parametrize(
+    ("grid", "block", "error"),
+    [
+        ((1, 1, 1), (32, 1, 1), SUCCESS),
+        ((3, 65535, 1), (1, 1, 1), LAUNCH_FAILURE),  # runs, and lane 3 is not there
+        ((1, 65536, 1), (32, 1, 1), INVALID_CONFIGURATION),
+        ((1, 1, 65536), (32, 1, 1), INVALID_CONFIGURATION),
+        ((2**31, 1, 1), (32, 1, 1), INVALID_CONFIGURATION),
+        ((0, 1, 1), (32, 1, 1), INVALID_CONFIGURATION),
+        ((1, 1, 1), (32, 0, 1), INVALID_CONFIGURATION),
+        ((1, 1, 1), (1025, 1, 1), INVALID_CONFIGURATION),
+        ((1, 1, 1), (64, 17, 1), INVALID_CONFIGURATION),
+        ((1, 1, 1), (1, 1, 65), INVALID_CONFIGURATION),
+        ((1, 1, 1), (2**16, 2**16, 1), INVALID_CONFIGURATION),  # 2^32 threads are not 0
+    ],
+)
+def test_takes_the_shapes_that_a_device_takes(
+    simulator: Simulator, grid: tuple[int, ...], block: tuple[int, ...], error: int
+) -> None:
+    shape = [address(np.array(size, np.uint32)) for size in (grid, block)]
+    assert simulator.kernels.launch_shape(*shape, ctypes.c_size_t(0)) == error
+
+
+def test_takes_as_much_dynamic_shared_memory_as_a_device(simulator: Simulator) -> None:
+    assert simulator.faults.dynamic_bytes(227 << 10) == SUCCESS
+    assert simulator.faults.dynamic_bytes((227 << 10) + 4) == INVALID_VALUE
+
+
+def test_refuses_more_memory_than_the_host_has(simulator: Simulator) -> None:
+    assert simulator.kernels.allocate(ctypes.c_size_t(1 << 60)) == MEMORY_ALLOCATION
+    assert simulator.control.last_error() == MEMORY_ALLOCATION
+    assert simulator.control.last_error() == SUCCESS
+
+
+def test_a_failure_stays_until_it_is_asked_for(simulator: Simulator) -> None:
+    simulator.faults.trap()
+    simulator.faults.own_mask()  # does not run any more
+    simulator.kernels.allocate(ctypes.c_size_t(1 << 60))
+    assert simulator.control.peek_error() == LAUNCH_FAILURE
+    assert "trap_kernel" in simulator.report()
+    assert simulator.control.last_error() == SUCCESS
+    assert neighbour_is_right(simulator, barrier=True)
+
+
+def test_names_the_schedule_that_is_in_force(simulator: Simulator) -> None:
+    for name in ("reverse", "random:18446744073709551615", "forward"):
+        assert simulator.set_schedule(name)
+        assert simulator.control.get_schedule() == name.encode()
+    for name in ("backward", "random", "random:", "random:x", "random:1 ", "random:-1", ""):
+        assert not simulator.set_schedule(name)
+        assert simulator.control.get_schedule() == b"forward"
+
+
+def test_two_host_threads_launch_at_once_and_keep_their_own_errors(simulator: Simulator) -> None:
+    outcomes: dict[str, list[object]] = {"right": [], "wrong": []}
+
+    def right() -> None:
+        for _ in range(50):
+            outcomes["right"].append(neighbour_is_right(simulator, barrier=True))
+
+    def wrong() -> None:
+        for _ in range(50):
+            simulator.faults.trap()
+            outcomes["wrong"].append(simulator.report())
+
+    threads = [threading.Thread(target=target) for target in (right, wrong)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes["right"] == [True] * 50
+    assert len(outcomes["wrong"]) == 50
+    assert len(set(outcomes["wrong"])) == 1
+
+
+# Other builds and the environment
+
+RUN_ALONE = """
+import ctypes, sys
+import numpy as np
+library = ctypes.CDLL(sys.argv[1])
+out = np.full(12 * 30, -1, np.int32)
+print(library.indices(out.ctypes.data_as(ctypes.c_void_p)), out.max())
+sums = np.zeros(5, np.float32)
+x = np.ones((5, 1001), np.float32)
+pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (x, sums)]
+print(library.row_sums(*pointers, 5, 1001, 96), sums.tolist())
+library.error_text.restype = ctypes.c_char_p
+library.get_schedule.restype = ctypes.c_char_p
+print(library.get_schedule().decode())
+print(library.error_text(719).decode())
+"""
+
+
+@pytest.fixture(scope="session")
+def ucontext_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runtime and kernels in one library, switching stacks the portable way."""
+    out = tmp_path_factory.mktemp("ucontext") / "kernels.so"
+    flags = ["-DSIMT_UCONTEXT", "-O0", "-I", str(SIMT), str(PROGRAMS / "control.cpp")]
+    return compile_cu(PROGRAMS / "kernels.cu", out, *flags, runtime=True)
+
+
+def run_alone(library: Path, **environment: str) -> list[str]:
+    command = [sys.executable, "-c", RUN_ALONE, str(library)]
+    variables = {**os.environ, **environment}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_switches_stacks_by_ucontext_too(ucontext_library: Path) -> None:
+    lines = run_alone(ucontext_library, BAREGRAD_SIM_SCHEDULE="random:7")
+    assert lines[:3] == ["0 11029", f"0 {[1001.0] * 5}", "random:7"]
+
+
+def test_refuses_to_run_under_a_mistyped_schedule(ucontext_library: Path) -> None:
+    lines = run_alone(ucontext_library, BAREGRAD_SIM_SCHEDULE="sideways")
+    assert lines[0] == f"{LAUNCH_FAILURE} -1"
+    assert lines[-1].startswith('BAREGRAD_SIM_SCHEDULE is "sideways", expected "forward"')
