@@ -16,7 +16,7 @@ constexpr int64_t kPanelM = kBlockM * 48;   // rows of a packed at a time: 2 MiB
 constexpr int64_t kSlicesN = 128;           // columns of b in one task
 
 // Multiply-adds below which a second thread does not pay: 2 Mi take about 20 us on one.
-constexpr int64_t kSerialWork = int64_t(1) << 21;
+constexpr double kSerialWork = 1 << 21;
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
@@ -131,7 +131,7 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
           float beta, void* workspace) {
   float* packed_a = static_cast<float*>(workspace);
   float* packed_b = packed_a + round_up(least(size.m, kPanelM), kTileRows) * least(size.k, kBlockK);
-  const bool serial = size.m * size.n * size.k < kSerialWork;
+  const bool serial = double(size.m) * double(size.n) * double(size.k) < kSerialWork;
 
   for (int64_t batch = 0; batch < size.batch; ++batch)
     for (int64_t n0 = 0; n0 < size.n; n0 += kBlockN) {

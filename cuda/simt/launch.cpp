@@ -80,14 +80,14 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noex
   try {
     Device& simulated = device();
     const std::lock_guard lock(simulated.mutex);
-    std::string report = schedule_report(simulated.rejected_schedule);
     if (simulated.rejected_schedule.empty()) {
       simulated.block.begin(shape, body, closure, simulated.schedule);
       simulated.block.run_grid();
-      report = simulated.block.report();
+      if (simulated.block.report().empty()) return;
+      error.report = simulated.block.report();
+    } else {
+      error.report = schedule_report(simulated.rejected_schedule);
     }
-    if (report.empty()) return;
-    error.report = report;
     remember(cudaErrorLaunchFailure);
   } catch (const std::bad_alloc&) {
     remember(cudaErrorMemoryAllocation);

@@ -103,15 +103,13 @@ void Block::sync_active_lanes(const Site& site) {
 
 bool Block::answer_active_mask(Warp& warp) {
   if (warp.at_active_mask == 0) return false;
-  const int leader = std::countr_zero(warp.at_active_mask);
+  const Wait& leader = warp.waits[std::countr_zero(warp.at_active_mask)];
   Mask group = 0;
-  for (int lane = 0; lane < kWarpLanes; ++lane) {
-    const Site& site = *warp.waits[lane].site;
-    if ((warp.at_active_mask & bit(lane)) != 0 && same_site(site, *warp.waits[leader].site))
-      group |= bit(lane);
+  for (Mask rest = warp.at_active_mask; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    if (same_site(*warp.waits[lane].site, *leader.site)) group |= bit(lane);
   }
-  for (int lane = 0; lane < kWarpLanes; ++lane)
-    if ((group & bit(lane)) != 0) warp.answers[lane] = group;
+  for (Mask rest = group; rest != 0; rest &= rest - 1) warp.answers[std::countr_zero(rest)] = group;
   warp.at_active_mask &= ~group;
   warp.ready |= group;
   return true;

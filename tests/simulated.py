@@ -1,0 +1,72 @@
+"""The simulator as its tests see it: compiled, loaded, and asked for its reports."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from toolchain import SIMT, compile_cu, compile_shared, simulator_sources
+
+PROGRAMS = Path(__file__).resolve().parent / "simulator"
+SCHEDULES = ["forward", "reverse", "random:1", "random:2"]
+
+SUCCESS = 0
+INVALID_VALUE = 1
+MEMORY_ALLOCATION = 2
+INVALID_CONFIGURATION = 9
+LAUNCH_FAILURE = 719
+
+
+class Simulator:
+    """The runtime and three libraries of kernels, each compiled and loaded by itself."""
+
+    def __init__(self, folder: Path) -> None:
+        runtime = [*simulator_sources(), PROGRAMS / "control.cpp"]
+        # Libraries that are loaded later find the simulator's functions in this one.
+        path = compile_shared(runtime, folder / "libsimulator.so", "-I", str(SIMT))
+        self.control = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+        self.control.error_text.restype = ctypes.c_char_p
+        self.control.get_schedule.restype = ctypes.c_char_p
+        self.kernels, self.faults, self.host_only = (
+            ctypes.CDLL(str(compile_cu(PROGRAMS / f"{name}.cu", folder / f"{name}.so")))
+            for name in ("kernels", "faults", "host_only")
+        )
+
+    def set_schedule(self, name: str) -> bool:
+        return bool(self.control.set_schedule(name.encode()))
+
+    def report(self) -> str:
+        """The report of the launch that failed last in this host thread, which it ends."""
+        error = self.control.last_error()
+        assert error == LAUNCH_FAILURE
+        text: bytes = self.control.error_text(error)
+        return text.decode()
+
+
+@cache
+def load(folder: Path) -> Simulator:
+    """Compiles into `folder` once, however many modules of tests ask."""
+    folder.mkdir()
+    return Simulator(folder)
+
+
+def address(array: NDArray[Any]) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def line_of(fault: str, program: str = "faults.cu") -> str:
+    """Where the comment "// fault: <name>" stands, as a report spells it."""
+    lines = (PROGRAMS / program).read_text().splitlines()
+    (number,) = (i for i, line in enumerate(lines, 1) if line.endswith(f"// fault: {fault}"))
+    return f"{program}:{number}"
+
+
+def neighbour_is_right(simulator: Simulator, barrier: bool) -> bool:
+    x, out = np.arange(128, dtype=np.float32), np.zeros(128, np.float32)
+    simulator.faults.neighbour(address(x), address(out), barrier)
+    assert simulator.control.last_error() == SUCCESS
+    return bool(np.array_equal(out, np.roll(x, -32)))
