@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,17 @@ def test_an_op_lives_under_one_stem_in_every_room(op: str) -> None:
 
 def test_only_optimizer_steps_have_no_derivative() -> None:
     assert [op for op in OPS if not (PACKAGE / "ops" / f"{op}.py").is_file()] == ["adam_step"]
+
+
+@pytest.mark.parametrize("name", ["_cpu", "_sim"])
+def test_the_stub_of_an_extension_names_what_is_in_it(name: str) -> None:
+    extension = pytest.importorskip(f"baregrad.{name}")
+    tree = ast.parse((PACKAGE / f"{name}.pyi").read_text())
+    nodes = (n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)))
+    stubbed = {node.name for node in nodes} - {"__getattr__"}
+    there = {n for n in vars(extension) if not n.startswith("_") and n != "UNARY"}
+    kernels = set(reference.__all__) if name == "_sim" else set()
+    assert stubbed == there - kernels
 
 
 def test_imports_neither_the_simulator_nor_what_only_some_need() -> None:

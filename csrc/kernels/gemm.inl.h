@@ -1,19 +1,19 @@
 // GEMM after Goto and van de Geijn (2008): operands are packed into slivers that a small kernel
 // reads in order, one tile of the output held in registers while k runs.
 //
-// From the inside: a tile of kTileRows x kTileColumns lives in registers. A sliver of b (kBlockK x
-// kTileColumns) stays in the first-level cache while slivers of a stream past it. A block of a
-// (kBlockM x kBlockK) stays in the second-level cache. The tile sizes belong to the instruction
-// set (isa/<isa>.cpp); the blocks are chosen here.
+// From the inside: a tile of kTileRows x kTileColumns sums lives in registers; a sliver of b
+// (kBlockK x kTileColumns) stays in the first-level cache while slivers of a stream past it; a task
+// computes kTaskRows x kTaskColumns of c, so that its part of a stays in the second-level cache; a
+// panel is what is packed at a time. Tiles and kBlockK belong to the instruction set
+// (isa/<isa>.cpp).
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
-constexpr int64_t kBlockM = kTileRows * 6;  // rows of a in one task
-constexpr int64_t kBlockN = 4096;           // columns of b packed at a time: 4 MiB
-constexpr int64_t kPanelM = kBlockM * 48;   // rows of a packed at a time: 2 MiB
-constexpr int64_t kSlicesN = 128;           // columns of b in one task
+constexpr int64_t kTaskRows = kTileRows * 6, kTaskColumns = 128;
+constexpr int64_t kPanelRows = kTaskRows * 48;  // with kBlockK 512: 3 to 8 MiB of a
+constexpr int64_t kPanelColumns = 4096;         // 8 MiB of b
 
 // Multiply-adds below which a second thread does not pay: 2 Mi take about 20 us on one.
 constexpr double kSerialWork = 1 << 21;
@@ -100,19 +100,19 @@ inline void store_tile(const Tile& tile, float* c, int64_t row, int64_t column, 
 
 int64_t gemm_workspace(GemmSize size) {
   const int64_t k = least(size.k, kBlockK);
-  const int64_t rows = round_up(least(size.m, kPanelM), kTileRows);
-  const int64_t columns = round_up(least(size.n, kBlockN), kTileColumns);
+  const int64_t rows = round_up(least(size.m, kPanelRows), kTileRows);
+  const int64_t columns = round_up(least(size.n, kPanelColumns), kTileColumns);
   return (rows + columns) * k * int64_t(sizeof(float));
 }
 
 // packed_a (m / kTileRows slivers), packed_b (n / kTileColumns slivers) -> c (m, n)
 void multiply_packed(const float* packed_a, const float* packed_b, Matrix c, int64_t m, int64_t n,
                      int64_t k, const Update& update, bool serial) {
-  const int64_t row_tasks = divide_up(m, kBlockM), tasks = row_tasks * divide_up(n, kSlicesN);
+  const int64_t row_tasks = divide_up(m, kTaskRows), tasks = row_tasks * divide_up(n, kTaskColumns);
   parallel_for(tasks, serial ? tasks : 1, [=](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t i0 = task % row_tasks * kBlockM, i1 = least(i0 + kBlockM, m);
-      const int64_t j0 = task / row_tasks * kSlicesN, j1 = least(j0 + kSlicesN, n);
+      const int64_t i0 = task % row_tasks * kTaskRows, i1 = least(i0 + kTaskRows, m);
+      const int64_t j0 = task / row_tasks * kTaskColumns, j1 = least(j0 + kTaskColumns, n);
       for (int64_t j = j0; j < j1; j += kTileColumns)
         for (int64_t i = i0; i < i1; i += kTileRows) {
           Tile tile;
@@ -130,12 +130,13 @@ void multiply_packed(const float* packed_a, const float* packed_b, Matrix c, int
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
           float beta, void* workspace) {
   float* packed_a = static_cast<float*>(workspace);
-  float* packed_b = packed_a + round_up(least(size.m, kPanelM), kTileRows) * least(size.k, kBlockK);
+  float* packed_b =
+      packed_a + round_up(least(size.m, kPanelRows), kTileRows) * least(size.k, kBlockK);
   const bool serial = double(size.m) * double(size.n) * double(size.k) < kSerialWork;
 
   for (int64_t batch = 0; batch < size.batch; ++batch)
-    for (int64_t n0 = 0; n0 < size.n; n0 += kBlockN) {
-      const int64_t n = least(size.n - n0, kBlockN);
+    for (int64_t n0 = 0; n0 < size.n; n0 += kPanelColumns) {
+      const int64_t n = least(size.n - n0, kPanelColumns);
       // One turn even if k is 0: c = beta c + bias.
       for (int64_t k0 = 0; k0 == 0 || k0 < size.k; k0 += kBlockK) {
         const int64_t k = least(size.k - k0, kBlockK);
@@ -150,8 +151,8 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
         Update update = {alpha, 1.f, nullptr};
         if (k0 == 0) update = {alpha, beta, bias ? bias + n0 : nullptr};
 
-        for (int64_t m0 = 0; m0 < size.m; m0 += kPanelM) {
-          const int64_t m = least(size.m - m0, kPanelM);
+        for (int64_t m0 = 0; m0 < size.m; m0 += kPanelRows) {
+          const int64_t m = least(size.m - m0, kPanelRows);
           const float* a_block = a.data + batch * a.batch + m0 * a.row + k0 * a.col;
           const int64_t a_slivers = divide_up(m, kTileRows);
           parallel_for(a_slivers, serial ? a_slivers : 8, [=](int64_t begin, int64_t end) {
