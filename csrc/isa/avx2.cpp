@@ -1,6 +1,6 @@
 // AVX2 and FMA: 16 registers of 8 floats.
 #define BAREGRAD_ISA avx2
-constexpr int kVectorBytes = 32;
+#define BAREGRAD_VECTOR_BYTES 32
 // 6 x 2 sums, 2 vectors of b and one broadcast of a fill 15 registers.
 constexpr int kTileRows = 6, kTileVectors = 2, kBlockK = 512;
 #include "table.inl.h"

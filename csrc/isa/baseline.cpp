@@ -1,6 +1,6 @@
 // What every CPU of the platform has: on x86-64 SSE2, 16 registers of 4 floats and no multiply-add.
 #define BAREGRAD_ISA baseline
-constexpr int kVectorBytes = 16;
+#define BAREGRAD_VECTOR_BYTES 16
 // 4 x 2 sums, 2 vectors of b, one broadcast of a and one product fill 12 registers.
 constexpr int kTileRows = 4, kTileVectors = 2, kBlockK = 256;
 #include "table.inl.h"

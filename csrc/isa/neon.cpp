@@ -1,6 +1,6 @@
 // Advanced SIMD of aarch64: 32 registers of 4 floats.
 #define BAREGRAD_ISA neon
-constexpr int kVectorBytes = 16;
+#define BAREGRAD_VECTOR_BYTES 16
 // 8 x 3 sums, 3 vectors of b and two of a, whose lanes the multiply-add reads, fill 29 registers.
 constexpr int kTileRows = 8, kTileVectors = 3, kBlockK = 256;
 #include "table.inl.h"

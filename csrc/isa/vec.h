@@ -9,8 +9,9 @@
 #include "../threads.h"
 
 // One vocabulary of vectors over the compiler's own vector types, for every instruction set: + - *
-// / < and ?: work as on floats. An instruction set defines BAREGRAD_ISA and kVectorBytes and then
-// includes this; only what the compiler does not do well by itself is said per instruction set.
+// / < and ?: work as on floats. An instruction set defines BAREGRAD_ISA and BAREGRAD_VECTOR_BYTES
+// and then includes this; only what the compiler does not do well by itself is said per instruction
+// set.
 //
 // Everything is in an anonymous namespace: were one of these functions shared between objects, the
 // linker might hand its AVX-512 copy to a CPU without AVX-512.
@@ -18,6 +19,7 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
+constexpr int kVectorBytes = BAREGRAD_VECTOR_BYTES;
 constexpr int kLanes = kVectorBytes / 4;
 typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
@@ -37,7 +39,7 @@ inline void store_n(float* p, Vec v, int64_t n);
 inline Vec fma(Vec a, Vec b, Vec c);
 inline Vec sqrt(Vec v);
 
-#if defined(__AVX512F__)
+#if BAREGRAD_VECTOR_BYTES == 64
 inline __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
 inline Vec load_n(const float* p, int64_t n, float fill) {
   return _mm512_mask_loadu_ps(broadcast(fill), first(n), p);
@@ -46,7 +48,7 @@ inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
 
-#elif defined(__AVX2__)
+#elif BAREGRAD_VECTOR_BYTES == 32
 inline __m256i first(int64_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }

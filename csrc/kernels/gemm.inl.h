@@ -12,7 +12,7 @@ namespace {
 
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
 constexpr int64_t kTaskRows = kTileRows * 6, kTaskColumns = 128;
-constexpr int64_t kPanelRows = kTaskRows * 48;  // with kBlockK 512: 3 to 8 MiB of a
+constexpr int64_t kPanelRows = kTaskRows * 48;  // with kBlockK 512: 2 to 8 MiB of a
 constexpr int64_t kPanelColumns = 4096;         // 8 MiB of b
 
 // Multiply-adds below which a second thread does not pay: 2 Mi take about 20 us on one.
