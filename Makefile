@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+DEV := .venv-dev/bin
 SOURCES := $(shell find csrc cuda python -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
+FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test bench dev lint format wheel clean
 
@@ -16,36 +18,41 @@ test: .venv/with-test
 bench: .venv/with-test
 	$(BIN)/pytest bench
 
-# Editable: a change of Python is there at once, one of C++ or CUDA is built at the next import.
-dev: .venv/pip
-	$(BIN)/pip install -q "scikit-build-core>=1.1" "pybind11>=3.1" cmake ninja
-	$(BIN)/pip install -q --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/dev \
-	  -Ccmake.define.BAREGRAD_WERROR=ON -e ".[viz,test,lint]"
-	rm -f .venv/with-*
+# An environment of its own, .venv-dev, where the package is editable: a change of Python is there at
+# once, one of C++ or CUDA is built at the next import. Then: .venv-dev/bin/pytest
+dev:
+	$(PYTHON) -m venv .venv-dev
+	$(DEV)/pip install -q "scikit-build-core>=1.1" "pybind11>=3.1" cmake ninja
+	$(DEV)/pip install -q --no-build-isolation -Ceditable.rebuild=true -Ceditable.verbose=false \
+	  -Cbuild-dir=build/dev -Ccmake.define.BAREGRAD_WERROR=ON -e ".[viz,test]"
 
-lint: .venv/with-lint
+lint: .venv/tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \
-	  | xargs $(BIN)/clang-format --dry-run --Werror
+	$(BIN)/clang-format --dry-run --Werror $(FORMATTED)
 
-format: .venv/with-lint
+format: .venv/tools
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
-	find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \
-	  | xargs $(BIN)/clang-format -i
+	$(BIN)/clang-format -i $(FORMATTED)
 
 wheel: dist/built
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .venv-dev build dist
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
 	touch $@
 
+.venv/tools: .venv/pip pyproject.toml
+	$(BIN)/pip install -q "pip>=25.1"
+	$(BIN)/pip install -q --group lint
+	touch $@
+
 dist/built: .venv/pip $(SOURCES)
+	@echo "Compiling the kernels: half a minute on two cores."
 	rm -rf dist
 	$(BIN)/pip wheel -q --no-deps --wheel-dir dist .
 	touch $@

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 // What NumPy arrays and the arrays of devices have in common.
@@ -58,13 +60,39 @@ inline bool is_contiguous(const Shape& shape, const Shape& strides, int64_t item
 struct Extent {
   const char *low, *high;
 };
-inline Extent extent(const void* data, const Shape& shape, const Shape& strides, int64_t item) {
-  Extent e = {static_cast<const char*>(data), static_cast<const char*>(data) + item};
-  for (size_t axis = 0; axis < shape.size(); ++axis) {
-    if (shape[axis] == 0) return {e.low, e.low};
-    (strides[axis] < 0 ? e.low : e.high) += (shape[axis] - 1) * strides[axis];
+template <class View>
+Extent extent(const View& view) {
+  Extent e = {view.data, view.data + size_of(view.dtype)};
+  for (size_t axis = 0; axis < view.shape.size(); ++axis) {
+    if (view.shape[axis] == 0) return {e.low, e.low};
+    (view.strides[axis] < 0 ? e.low : e.high) += (view.shape[axis] - 1) * view.strides[axis];
   }
   return e;
+}
+
+// Whether the spans of two arrays meet. They may interleave without sharing an element.
+template <class View>
+bool overlap(const View& a, const View& b) {
+  const Extent x = extent(a), y = extent(b);
+  return x.low < y.high && y.low < x.high;
+}
+
+// Whether two elements of an array may be the same memory, as in a broadcast view: sorted by stride,
+// each axis has to step over all that the smaller ones span.
+template <class View>
+bool repeats_memory(const View& view) {
+  std::vector<std::pair<int64_t, int64_t>> axes;  // stride, length
+  for (size_t axis = 0; axis < view.shape.size(); ++axis) {
+    if (view.shape[axis] == 0) return false;
+    if (view.shape[axis] > 1) axes.emplace_back(std::abs(view.strides[axis]), view.shape[axis]);
+  }
+  std::sort(axes.begin(), axes.end());
+  int64_t span = size_of(view.dtype);
+  for (const auto& [stride, length] : axes) {
+    if (stride < span) return true;
+    span += (length - 1) * stride;
+  }
+  return false;
 }
 
 }  // namespace baregrad

@@ -75,6 +75,8 @@ class Call {
     expect_dtype(view, DType::float32);
     expect_shape(view, shape);
     if (!view.writeable) wrong_value(view.name + " is read-only");
+    if (repeats_memory(view))
+      wrong_value(view.name + " repeats memory, expected room for every element");
     if (!view.is_aligned()) wrong_value(view.name + " is not aligned to its elements");
     return view;
   }
@@ -110,7 +112,7 @@ class Call {
 
   // An output may be the very array of an elementwise input, but no other view of its memory.
   void expect_apart(const View& out, const View& in, bool may_be_same) const {
-    if (!out.overlaps(in) || (may_be_same && out.data == in.data && out.strides == in.strides))
+    if (!overlap(out, in) || (may_be_same && out.data == in.data && out.strides == in.strides))
       return;
     wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
                 (may_be_same ? ", or " + in.name + " itself" : ""));

@@ -47,8 +47,9 @@ enum UnaryKind : int32_t {
 struct Kernels {
   const char* name;  // "avx2", "sim", ...; with a rung in place "avx2, gemm=ladder/0_naive"
 
-  // a (batch, m, k), b (batch, k, n), bias (n,) or null -> c (batch, m, n) = alpha a b + beta c +
-  // bias With beta 0, c is never read, so it may hold NaN. With k 0 the product is 0.
+  // a (batch, m, k), b (batch, k, n), bias (n,) or null
+  //   -> c (batch, m, n) = alpha a b + beta c + bias
+  // With beta 0, c is never read, so it may hold NaN. With k 0 the product is 0.
   void (*gemm)(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size,
                float alpha, float beta, void* workspace STREAM);
   // Bytes of scratch, aligned to 64, that gemm wants for this size: a function of the size alone.
@@ -57,7 +58,7 @@ struct Kernels {
   // x (n,) -> out (n,). out may be x.
   void (*unary_forward)(UnaryKind kind, const float* x, float* out, int64_t n STREAM);
   // saved (n,), dout (n,) -> dx (n,). What is saved is the kind's choice: relu saves its output.
-  // dx may be dout.
+  // dx may be dout or saved.
   void (*unary_backward)(UnaryKind kind, const float* saved, const float* dout, float* dx,
                          int64_t n STREAM);
 
@@ -73,17 +74,17 @@ struct Kernels {
   void (*softmax_xent_backward)(const float* saved, const float* dloss, float* dlogits, int64_t n,
                                 int64_t c STREAM);
 
-  // One step of Adam, in place: grad (n,), *learning_rate, *step (1 at the first) -> param, m, v
-  // (n,) What changes from step to step comes by pointer, so that a captured CUDA graph can replay;
+  // One step of Adam, in place: grad (n,), *learning_rate, *step (1 at the first)
+  //   -> param, m, v (n,)
+  // What changes from step to step comes by pointer, so that a captured CUDA graph can replay;
   // the rest is double, because 1 - beta2 in float32 would be off by a hundredth of a percent.
   void (*adam_step)(float* param, const float* grad, float* m, float* v, int64_t n,
                     const float* learning_rate, const int64_t* step, double beta1, double beta2,
                     double epsilon, double weight_decay STREAM);
 
 #ifndef BAREGRAD_DEVICE
-  // The ceilings of this machine, for `baregrad info` and the benchmarks. Multiply-adds in
-  // registers on the calling thread, `steps` rounds -> flops done; from (n,) -> to (n,) on all
-  // threads.
+  // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds
+  // in registers on the calling thread -> flops done; from (n,) -> to (n,), on all threads.
   double (*probe_fma)(int64_t steps);
   void (*probe_copy)(const float* from, float* to, int64_t n);
 #endif

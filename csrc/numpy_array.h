@@ -77,14 +77,6 @@ struct View {
     return dtype == DType::int64 ? aligned().contiguous() : copied(py::dtype::of<int64_t>());
   }
 
-  int64_t int64_at(int64_t index) const { return as<int64_t>()[index]; }
-
-  bool overlaps(const View& other) const {
-    const Extent a = extent(data, shape, strides, size_of(dtype));
-    const Extent b = extent(other.data, other.shape, other.strides, size_of(other.dtype));
-    return a.low < b.high && b.low < a.high;
-  }
-
   // Let this view's memory hold what `result`, a contiguous array, holds.
   void assign(const View& result) const {
     if (object.ptr() != result.object.ptr()) object[py::ellipsis()] = result.object;

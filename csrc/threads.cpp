@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cmath>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -93,7 +94,10 @@ thread_local bool inside_region = false;
 int thread_count() { return count().value.load(std::memory_order_relaxed); }
 
 void set_thread_count(int threads) {
-  count().value = std::clamp(threads, 1, kMaxThreads);
+  if (threads < 1 || threads > kMaxThreads)
+    throw std::invalid_argument("[set_num_threads] count is " + std::to_string(threads) +
+                                ", expected 1 to " + std::to_string(kMaxThreads));
+  count().value = threads;
   count().reason = "set_num_threads";
 }
 

@@ -11,7 +11,7 @@ namespace baregrad {
 void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
 
 // The number of threads of this process: CPUs it may run on, cgroup quota, OMP_NUM_THREADS, or
-// what set_thread_count said last.
+// what set_thread_count said last, which throws std::invalid_argument below 1 and above 1024.
 int thread_count();
 void set_thread_count(int count);
 const char* thread_count_reason();

@@ -76,7 +76,6 @@ struct View {
     return reinterpret_cast<T*>(data);
   }
   int64_t size() const { return elements(shape); }
-  int64_t int64_at(int64_t) const { return -1; }  // only the device knows
   bool is_contiguous() const { return array().is_contiguous(); }
   bool is_aligned() const { return true; }
   bool is_integer() const { return dtype == DType::int64; }
@@ -87,11 +86,6 @@ struct View {
   }
   View as_int64() const { return contiguous(); }
 
-  bool overlaps(const View& other) const {
-    const Extent a = extent(data, shape, strides, size_of(dtype));
-    const Extent b = extent(other.data, other.shape, other.strides, size_of(other.dtype));
-    return a.low < b.high && b.low < a.high;
-  }
   void assign(const View& result) const {
     if (object.ptr() != result.object.ptr()) copy_strided(result.array(), array());
   }

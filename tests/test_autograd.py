@@ -9,7 +9,7 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import Tensor
+from baregrad import Tensor, _cpu, ops
 from baregrad.autograd import Function
 from baregrad.nn import functional as F  # noqa: N812
 from test_references import numeric_gradient
@@ -34,7 +34,7 @@ def check_gradients(f: Callable[..., Tensor], *inputs: np.ndarray) -> None:
 
 
 OPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
-    "relu": (lambda x: x.relu(), [(4, 5)]),
+    **{kind: (getattr(ops, kind), [(4, 5)]) for kind in _cpu.UNARY},
     "matmul": (lambda a, b: a @ b, [(3, 4), (4, 5)]),
     "matmul of batches": (lambda a, b: a @ b, [(2, 3, 4), (2, 4, 5)]),
     "matrix times vector": (lambda a, b: a @ b, [(3, 4), (4,)]),

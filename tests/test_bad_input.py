@@ -89,9 +89,12 @@ def test_will_not_write_over_what_it_still_has_to_read(name: str) -> None:
 def test_says_that_out_has_no_room_for_every_element() -> None:
     from baregrad import _cpu
 
-    out = np.lib.stride_tricks.as_strided(f(4), (2, 4), (0, 4))
-    with pytest.raises(ValueError, match=r"\[gemm\] out repeats memory"):
-        _cpu.gemm(f(2, 3), f(3, 4), out=out)
+    for strides in ((0, 4), (4, 4), (8, 4)):
+        out = np.lib.stride_tricks.as_strided(f(8), (2, 4), strides)
+        with pytest.raises(ValueError, match=r"\[gemm\] out repeats memory"):
+            _cpu.gemm(f(2, 3), f(3, 4), out=out)
+    spaced = np.lib.stride_tricks.as_strided(f(16), (2, 4), (4, 8))  # two rows, interleaved
+    assert _cpu.gemm(f(2, 3), f(3, 4), out=spaced) is spaced
 
 
 @pytest.mark.parametrize("rows", [2**31, 2**32, 2**40, 2**60])

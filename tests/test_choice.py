@@ -41,8 +41,8 @@ def test_entries_add_up_and_are_undone_one_by_one() -> None:
         with bg.use(gemm="ladder/naive"):
             assert _cpu.in_use() == f"{isa}, gemm=ladder/0_naive"
             with bg.use("reference"):
-                assert bg.kernels.numpy is bg.kernels.reference
-            assert bg.kernels.numpy is bg.kernels.cpu
+                assert bg.kernels.active is bg.kernels.reference
+            assert bg.kernels.active is bg.kernels.cpu
         assert _cpu.in_use() == isa
     assert _cpu.in_use() == before
 
@@ -136,7 +136,7 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
         (("fast",), {}, "table is 'fast', expected cpu, reference or name=value"),
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),
-        (("conv=ladder/0",), {}, "conv is 'ladder/0', expected isa=... or a rung"),
+        (("conv=ladder/0",), {}, "conv is 'ladder/0', .* or a rung: gemm="),
     ],
 )
 def test_an_impossible_wish_names_what_there_is(
@@ -160,12 +160,24 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_environment_chooses_too() -> None:
-    code = "import baregrad as bg; from baregrad import _cpu; print(_cpu.in_use(), bg.kernels.numpy.name)"
+    code = "import baregrad as bg; from baregrad import _cpu; print(_cpu.in_use(), bg.kernels.active.name)"
     last = _cpu.available()[-1]
     assert python(code, BAREGRAD_ISA=last).stdout.split() == [last, "cpu"]
     assert python(code, BAREGRAD_USE=f"isa={last},reference").stdout.split() == [last, "reference"]
     wrong = python(code, BAREGRAD_ISA="mmx")
     assert "BAREGRAD_ISA=mmx: [use] isa is 'mmx', expected one that this CPU has:" in wrong.stderr
+
+
+def test_a_library_of_your_own_fills_a_slot() -> None:
+    own = next(path for where, _, _, path in rungs() if where == "cpu")
+    with bg.use(gemm=str(own)):
+        assert _cpu.in_use().endswith(f"gemm={own.stem}")
+        a = np.eye(3, dtype=np.float32)
+        np.testing.assert_array_equal(bg.kernels.cpu.gemm(a, a), a)
+    with pytest.raises(ValueError, match=r"gemm: .*missing.so"):
+        bg.use(gemm="./missing.so")
+    with pytest.raises(TypeError, match="isa is a NoneType, expected text"):
+        bg.use(isa=None)  # type: ignore[arg-type]
 
 
 def test_a_file_that_is_no_plug_in_is_refused(tmp_path: Any) -> None:

@@ -160,7 +160,10 @@ def test_a_loader_refuses_samples_that_do_not_stack():
 
 def test_the_digits_are_1797_images_in_0_to_1_with_labels():
     data = bg.data.digits()
-    parts = [[tensor.numpy() for tensor in split.tensors] for split in (data.train, data.test)]
+    parts = [
+        [tensor.numpy() for tensor in split.tensors]
+        for split in (data.train, data.valid, data.test)
+    ]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     assert images.shape == (1797, 64)
     assert images.dtype == np.float32
@@ -175,11 +178,12 @@ def test_the_digits_are_split_class_by_class():
     of_class, tests = (
         np.bincount(labels)
         for labels in (
-            np.concatenate([s.tensors[1].numpy() for s in (data.train, data.test)]),
+            np.concatenate([s.tensors[1].numpy() for s in (data.train, data.valid, data.test)]),
             data.test.tensors[1].numpy(),
         )
     )
     assert np.all(np.abs(tests - 0.25 * of_class) <= 0.5)
+    assert len(data.valid) == pytest.approx(0.1 * 1797, abs=5)
 
 
 def test_the_split_of_the_digits_belongs_to_its_seed_alone():
@@ -192,9 +196,10 @@ def test_the_split_of_the_digits_belongs_to_its_seed_alone():
     assert not np.array_equal(test_images(1), first)
 
 
-def test_a_small_part_of_the_digits_still_has_every_class():
-    assert np.bincount(bg.data.digits(1e-6).test.tensors[1].numpy()).tolist() == [1] * 10
-    assert np.bincount(bg.data.digits(1 - 1e-6).train.tensors[1].numpy()).tolist() == [1] * 10
+def test_some_digits_are_left_for_training():
+    with pytest.raises(ValueError, match=r"test_fraction \+ valid_fraction is 1.1, expected less"):
+        bg.data.digits(test_fraction=0.7, valid_fraction=0.4)
+    assert len(bg.data.digits(0.4, 0.4).train) == pytest.approx(0.2 * 1797, abs=10)
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])

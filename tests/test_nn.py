@@ -126,7 +126,7 @@ def test_to_a_device_and_back_keeps_every_value(device):
 def test_tensors_on_two_devices_are_refused():
     opaque.install()
     layer = nn.Linear(3, 4).to("opaque")
-    with pytest.raises(ValueError, match="input is on cpu, expected opaque as weight"):
+    with pytest.raises(ValueError, match="input is on cpu, expected opaque like weight"):
         layer(bg.tensor(np.zeros((5, 3), np.float32)))
 
 

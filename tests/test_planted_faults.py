@@ -58,8 +58,8 @@ CPU = [
 CUDA = [
     Fault("gemm", "lets the next tile overwrite the one in use",
           "__syncthreads();  // the next step overwrites the tiles", ""),
-    Fault("gemm", "reads a tile before it is whole", "    __syncthreads();\n    for (int p = 0",
-          "    for (int p = 0"),
+    Fault("gemm", "reads a tile before it is whole", "      __syncthreads();\n      for (int p = 0",
+          "      for (int p = 0"),
     Fault("unary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
     Fault("softmax_xent", "sums half the lanes", "sum = warp_reduce(sum, Sum());",
           "sum += __shfl_xor_sync(0xffffffffu, sum, 16);"),

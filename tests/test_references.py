@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from baregrad import reference
+import pytest
+from baregrad import _cpu, reference
 
 
 def numeric_gradient(
@@ -24,10 +25,12 @@ def numeric_gradient(
     return gradient
 
 
-def test_relu(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("kind", _cpu.UNARY)
+def test_unary(kind: str, rng: np.random.Generator) -> None:
+    forward, backward = (getattr(reference, f"{kind}_{way}") for way in ("forward", "backward"))
     x, dout = rng.standard_normal((2, 7, 5))
-    got = reference.relu_backward(reference.relu_forward(x), dout)
-    np.testing.assert_allclose(got, numeric_gradient(reference.relu_forward, x, dout), atol=1e-8)
+    got = backward(forward(x), dout)
+    np.testing.assert_allclose(got, numeric_gradient(forward, x, dout), atol=1e-8)
 
 
 def test_gemm(rng: np.random.Generator) -> None:

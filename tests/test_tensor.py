@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_prints_like_an_array_with_what_is_special() -> None:
     x = bg.tensor([[1.0, 2.0]], requires_grad=True)
     assert repr(bg.tensor([1, 2])) == "tensor([1, 2])"
     assert repr(x) == "tensor([[1., 2.]], requires_grad=True)"
-    assert repr(x.relu()) == "tensor([[1., 2.]], function=Relu)"
+    assert repr(x.relu()) == "tensor([[1., 2.]], grad_fn=Relu)"
     assert repr(bg.tensor([1.5], bg.float64)) == "tensor([1.5], dtype=float64)"
     assert f"{bg.tensor(0.123456):.3f}" == "0.123"
     assert f"{bg.tensor([1])}" == "tensor([1])"
@@ -102,6 +103,11 @@ def test_float64_runs_in_the_reference_and_says_so_once_it_is_large(
     large.relu()  # the second is silent: a warning would fail this test
 
 
+def test_knows_float64_by_value_not_by_identity() -> None:
+    unpickled = pickle.loads(pickle.dumps(np.ones((1, 2))))
+    assert (bg.from_numpy(unpickled) @ bg.tensor(np.ones((2, 1)))).item() == 2
+
+
 def test_can_be_copied_deeply() -> None:
     x = bg.tensor([1.0, 2.0], requires_grad=True)
     twin = copy.deepcopy(x)
@@ -145,7 +151,9 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.tensor([[1.0]]) @ bg.tensor([[1.0]], bg.float64), TypeError, "b has dtype float64, expected float32"),
     (lambda: bg.tensor([[1.0]], bg.float64) @ bg.tensor([[1.0]]), TypeError, "b has dtype float32, expected float64"),
     (lambda: bg.tensor([[1.0, 2.0]]) @ bg.tensor([[1.0]]), ValueError, r"b has shape \(1, 1\), expected \(2, n\)"),
-    (lambda: bg.tensor([[1.0]]) @ 3, TypeError, "unsupported operand"),
+    (lambda: bg.tensor([[1.0]]) @ 3, TypeError, "an operand is a int, expected a Tensor"),
+    (lambda: np.ones((1, 1), np.float32) @ bg.tensor([[1.0]]), TypeError, "an operand is a ndarray"),
+    (lambda: bg.tensor([1]) == bg.tensor([1]), TypeError, r"expected x.numpy\(\) == y.numpy\(\)"),
     (lambda: bg.tensor([[1.0]]).cuda(), AttributeError, r"docs/api.md lists what it has"),
     (lambda: len(bg.tensor(1.0)), TypeError, r"len\(\) of a tensor of shape \(\)"),
     (lambda: bg.tensor([1.0, 2.0]).reshape(3), ValueError, "reshape"),

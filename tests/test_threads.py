@@ -52,7 +52,9 @@ def test_set_num_threads_says_so() -> None:
         bg.set_num_threads(before)
 
 
-@pytest.mark.parametrize(("count", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError)])
+@pytest.mark.parametrize(
+    ("count", "error"), [(0, ValueError), (-1, ValueError), (1025, ValueError), (1.5, TypeError)]
+)
 def test_refuses_a_count_that_is_none(count: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"\[set_num_threads\] count is"):
         bg.set_num_threads(count)

@@ -1,15 +1,12 @@
 // Compiles every kernel for the instruction set that the including file has named.
 #include "../kernels.h"
 #include "math.h"
-#include "vec.h"
 
-// clang-format off: later kernels use constants of earlier ones
-#include "../kernels/unary.inl.h"
 #include "../kernels/adam_step.inl.h"
 #include "../kernels/gemm.inl.h"
 #include "../kernels/probe.inl.h"
 #include "../kernels/softmax_xent.inl.h"
-// clang-format on
+#include "../kernels/unary.inl.h"
 
 #define BAREGRAD_TEXT_OF(x) #x
 #define BAREGRAD_TEXT(x) BAREGRAD_TEXT_OF(x)

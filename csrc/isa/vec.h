@@ -114,6 +114,10 @@ inline float max_lanes(Vec v) {
   return reduce(v, [](float a, float b) { return a > b ? a : b; });
 }
 
+// Elements below which waking a thread costs more than it saves: 64 Ki take about 10 us.
+constexpr int64_t kElementwiseGrain = 1 << 16;
+static_assert(kElementwiseGrain % kLanes == 0);
+
 // body(begin, end) over [0, n) in pieces that start at multiples of grain, on all threads.
 template <class Body>
 inline void parallel_for(int64_t n, int64_t grain, Body body) {

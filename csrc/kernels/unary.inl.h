@@ -3,10 +3,6 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-// Elements below which waking a thread costs more than it saves: 64 Ki take about 10 us.
-constexpr int64_t kElementwiseGrain = 1 << 16;
-static_assert(kElementwiseGrain % kLanes == 0);
-
 struct relu {
   // NaN is not <= 0, so it stays; -0 is, and becomes +0.
   static Vec forward(Vec x) { return x <= 0.f ? Vec{} : x; }

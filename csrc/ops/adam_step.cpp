@@ -20,6 +20,10 @@ void adam_step(py::handle param_, py::handle grad_, py::handle m_, py::handle v_
   const View step = call.array("step", step_);
   call.expect_dtype(step, DType::int64);
   call.expect_shape(step, {1});
+  for (const View* state : {&param, &m, &v}) {
+    call.expect_apart(*state, learning_rate, false);
+    call.expect_apart(*state, step, false);
+  }
 
   const int64_t n = param.size();
   call.run(double(n) * 28 / kBytesPerNanosecond, [&] {

@@ -13,14 +13,6 @@ M matrix(const View& view) {
           view.strides[rank - 1] / item};
 }
 
-// Whether two elements of the array share memory, as in a broadcast view.
-bool repeats(const View& view) {
-  if (view.size() == 0) return false;
-  for (size_t axis = 0; axis < view.shape.size(); ++axis)
-    if (view.shape[axis] > 1 && view.strides[axis] == 0) return true;
-  return false;
-}
-
 py::object gemm(py::handle a_, py::handle b_, py::handle bias_, float alpha, float beta,
                 py::handle out_) {
   const Call call("gemm");
@@ -35,8 +27,6 @@ py::object gemm(py::handle a_, py::handle b_, py::handle bias_, float alpha, flo
   const int64_t n = b.shape[rank - 1];
   if (out_.is_none() && beta != 0) call.wrong_value("beta is not 0 but there is no out to scale");
   const View out = call.output("out", out_, batched ? Shape{batch, m, n} : Shape{m, n});
-  if (repeats(out))
-    call.wrong_value("out repeats memory, expected an array with room for every element");
   call.expect_apart(out, a, false);
   call.expect_apart(out, b, false);
   std::optional<View> bias;

@@ -28,8 +28,8 @@ py::tuple softmax_xent_forward(py::handle logits_, py::handle labels_, py::handl
   });
   if (const int64_t row = bad_row.read(); row < n)
     throw py::index_error("[softmax_xent_forward] labels[" + std::to_string(row) + "] is " +
-                          std::to_string(labels.int64_at(row)) + ", expected 0 <= label < " +
-                          std::to_string(c));
+                          std::string(py::str(labels_[py::int_(row)])) +
+                          ", expected 0 <= label < " + std::to_string(c));
   return py::make_tuple(loss.object, dlogits.object);
 }
 

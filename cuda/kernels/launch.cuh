@@ -7,15 +7,17 @@
 #endif
 #include "../../csrc/kernels.h"
 
-// What every launcher needs: how many blocks, and sums over a warp or a block.
+// What every launcher needs: how many blocks, and sums over a warp.
 namespace baregrad {
 
 constexpr int kWarp = 32;
 constexpr int kThreads = 256;          // a block of elementwise work
 constexpr int64_t kMostBlocks = 4096;  // several waves on any device; threads stride over the rest
 
+__host__ __device__ constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
 inline unsigned blocks_for(int64_t n, int64_t each) {
-  const int64_t blocks = (n + each - 1) / each;
+  const int64_t blocks = divide_up(n, each);
   return unsigned(blocks < kMostBlocks ? blocks : kMostBlocks);
 }
 

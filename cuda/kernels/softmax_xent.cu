@@ -62,7 +62,7 @@ void softmax_xent_forward(const float* logits, const int64_t* labels, const floa
                           float* loss, float* dlogits, int64_t* bad_row, int64_t n, int64_t c,
                           cudaStream_t stream) {
   if (n == 0) return;
-  const unsigned blocks = unsigned((n + kRows - 1) / kRows);
+  const unsigned blocks = unsigned(divide_up(n, kRows));
   softmax_xent_forward_kernel<<<blocks, kRows * kWarp, 0, stream>>>(logits, labels, weight, loss,
                                                                     dlogits, bad_row, n, c);
 }

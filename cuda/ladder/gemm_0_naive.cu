@@ -6,20 +6,12 @@ namespace {
 
 using namespace baregrad;
 
-struct Problem {
-  ConstMatrix a, b;
-  const float* bias;
-  Matrix c;
-  GemmSize size;
-  float alpha, beta;
-};
-
 // a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
-__global__ void gemm_naive_kernel(Problem problem) {
-  const auto& [a, b, bias, c, size, alpha, beta] = problem;
-  const int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
-  const int64_t j = int64_t(blockIdx.y) * blockDim.y + threadIdx.y, s = blockIdx.z;
-  if (i >= size.m || j >= size.n) return;
+__global__ void gemm_naive_kernel(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c,
+                                  GemmSize size, float alpha, float beta) {
+  const int64_t output = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (output >= size.batch * size.m * size.n) return;
+  const int64_t i = output % size.m, j = output / size.m % size.n, s = output / (size.m * size.n);
   float sum = 0.f;
   for (int64_t p = 0; p < size.k; ++p)
     sum +=
@@ -31,11 +23,10 @@ __global__ void gemm_naive_kernel(Problem problem) {
 
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
           float beta, void*, cudaStream_t stream) {
-  if (size.batch == 0 || size.m == 0 || size.n == 0) return;
-  const dim3 block(16, 16),
-      grid(unsigned((size.m + 15) / 16), unsigned((size.n + 15) / 16), unsigned(size.batch));
-  const Problem problem = {a, b, bias, c, size, alpha, beta};
-  gemm_naive_kernel<<<grid, block, 0, stream>>>(problem);
+  const int64_t outputs = size.batch * size.m * size.n;
+  if (outputs == 0) return;
+  const unsigned blocks = unsigned(divide_up(outputs, kThreads));
+  gemm_naive_kernel<<<blocks, kThreads, 0, stream>>>(a, b, bias, c, size, alpha, beta);
 }
 
 }  // namespace

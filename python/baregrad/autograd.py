@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .backend import backend_of, kernels
+from .sums import add_into, copy
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -81,11 +81,11 @@ class Function:
         function = cls()
         function.needs_grad = tuple(_mode.grad and t.requires_grad for t in inputs)
         array = function.forward(*(t.data for t in inputs), **options)
-        out = inputs[0].__class__._made(array, function if any(function.needs_grad) else None)
-        if out.function is not None:
+        out = inputs[0]._made(array, function if any(function.needs_grad) else None)
+        if out.grad_fn is not None:
             function.inputs = inputs
             function._versions = tuple(
-                (t.version, t.version.number)
+                (t._version, t._version.number)
                 for t in (*inputs, out)
                 if any(t.data is array for array in function.saved)
             )
@@ -114,13 +114,13 @@ def backward(root: Tensor, dout: Any, *, retain_graph: bool, borrowed: bool) -> 
     flight: dict[int, tuple[Any, bool]] = {id(root): (dout, not borrowed)}  # gradient, ours?
     for tensor in reversed(_parents_first(root)):
         dout, ours = flight.pop(id(tensor))
-        function = tensor.function
+        function = tensor.grad_fn
         if function is None:
             before = tensor.grad
             if before is None:
-                tensor.grad = tensor._made(dout if ours else _copy(dout), None)
+                tensor.grad = tensor._made(dout if ours else copy(dout), None)
             else:
-                tensor.grad = tensor._made(_add(_copy(before.data), dout), None)
+                tensor.grad = tensor._made(add_into(copy(before.data), dout), None)
             continue
         function._recall()
         gradients = function.backward(dout)
@@ -136,7 +136,7 @@ def backward(root: Tensor, dout: Any, *, retain_graph: bool, borrowed: bool) -> 
                 )
             if id(parent) in flight:
                 total, ours = flight[id(parent)]
-                flight[id(parent)] = (_add(total if ours else _copy(total), grad), True)
+                flight[id(parent)] = (add_into(total if ours else copy(total), grad), True)
             else:
                 flight[id(parent)] = (grad, not function.hands_on)
         if not retain_graph:
@@ -158,24 +158,8 @@ def _parents_first(root: Tensor) -> list[Tensor]:
         elif id(tensor) not in seen:
             seen.add(id(tensor))
             stack.append((tensor, True))
-            if tensor.function is not None:
-                function = tensor.function
+            if tensor.grad_fn is not None:
+                function = tensor.grad_fn
                 needed = zip(function.inputs, function.needs_grad, strict=True)
                 stack.extend((parent, False) for parent, needs in needed if needs)
     return order
-
-
-# Sums of gradients, said with the one kernel that adds into its output: 1 grad + 1 total.
-
-
-def _add(total: Any, grad: Any) -> Any:
-    """total += grad, in place; total is contiguous."""
-    one = backend_of(total).full((1, 1), 1.0, total.dtype)
-    row = (1, -1)
-    kernels(total).gemm(one, grad.reshape(row), beta=1.0, out=total.reshape(row))
-    return total
-
-
-def _copy(grad: Any) -> Any:
-    one = backend_of(grad).full((1, 1), 1.0, grad.dtype)
-    return kernels(grad).gemm(one, grad.reshape((1, -1))).reshape(grad.shape)

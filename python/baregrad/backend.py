@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import reference
-from .threads import _cpu
+from .native import _cpu
 from .typing import Array, NDArray, Shape
 
 Kernel = Callable[..., Any]
@@ -130,15 +131,15 @@ class Kernels:
     reference = REFERENCE
 
     def __init__(self) -> None:
-        self.numpy = CPU.table  # what runs float32 NumPy arrays: `use("reference")` swaps it
+        self.active = CPU.table  # what runs float32 NumPy arrays: `use("reference")` swaps it
 
     def __call__(self, array: Array) -> Table:
         """The table that runs the kernels of `array`; for float64 NumPy arrays the reference."""
         if type(array) is np.ndarray:
-            if array.dtype is _FLOAT64:
+            if array.dtype == _FLOAT64:
                 _warn_if_large(array)
                 return REFERENCE
-            return self.numpy
+            return self.active
         return backend_of(array).table
 
     def __getattr__(self, name: str) -> Table:
@@ -155,8 +156,16 @@ def _warn_if_large(array: NDArray) -> None:
         warnings.warn(
             f"float64 runs on the reference kernels, exact and slow, and here has {array.size:,} "
             "elements; float32 is the fast type",
-            stacklevel=4,
+            stacklevel=_outside(),
         )
+
+
+def _outside() -> int:
+    """How many calls up from _warn_if_large the code of the user stands."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith("baregrad."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _identity(array: NDArray) -> NDArray:

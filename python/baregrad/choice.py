@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import _cpu, backend, reference
+from . import backend
+from .cases import OPS
+from .native import _cpu
 
 # Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so
 _LADDER = Path(_cpu.__file__).parent / "ladder"
@@ -22,7 +24,7 @@ class Choice:
 
     table: str = "cpu"
     isa: str = ""  # the best there is
-    rungs: tuple[tuple[str, str], ...] = ()
+    rungs: tuple[tuple[str, str], ...] = ()  # op and number_idea, or the path of a library
 
 
 _current = Choice()
@@ -47,6 +49,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     use("reference")            NumPy arrays run through the NumPy definitions; "cpu" undoes it
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
+    use(gemm="./my_gemm.so")    your own: a library that exports baregrad_plugin, for the CPU
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
     Raises ValueError for an entry that is not there, naming those that are.
@@ -73,6 +76,8 @@ def _pick_table(choice: Choice, name: str) -> Choice:
 
 def _pick(choice: Choice, name: str, value: str) -> Choice:
     if name == "isa":
+        if not isinstance(value, str):
+            raise TypeError(f"[use] isa is a {type(value).__name__}, expected text")
         return replace(choice, isa=value)
     rung = _find(name, value)
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
@@ -81,27 +86,34 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
 def rungs() -> Iterator[tuple[str, str, str, Path]]:
     """All rungs of the ladder: backend, op, number_idea, library."""
     for path in sorted(_LADDER.glob(f"*/*{_SUFFIX}")):
-        op = next((op for op in sorted(reference.__all__, key=len, reverse=True)
-                   if path.stem.startswith(f"{op}_")), None)  # fmt: skip
+        op = next((op for op in OPS if path.stem.startswith(f"{op}_")), None)
         if op:
             yield path.parent.name, op, path.stem[len(op) + 1 :], path
 
 
 def _find(op: str, value: str) -> str:
-    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name."""
+    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name; or a path."""
+    if not isinstance(value, str):
+        raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
+    if value.endswith(_SUFFIX) and op in OPS:
+        return str(Path(value).resolve())
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
     family, _, wanted = value.partition("/")
     for o, rung in there:
         if o == op and family == "ladder" and wanted in (rung, *rung.split("_", 1)):
             return rung
     known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
-    raise ValueError(f"[use] {op} is {value!r}, expected isa=... or a rung of the ladder: {known}")
+    raise ValueError(
+        f"[use] {op} is {value!r}, expected isa=..., a library {_SUFFIX} or a rung: {known}"
+    )
 
 
 def _apply(choice: Choice) -> None:
     global _current
     chosen = dict(choice.rungs)
-    libraries: dict[str, list[tuple[str, str, str]]] = {"cpu": []}
+    libraries: dict[str, list[tuple[str, str, str]]] = {
+        "cpu": [(op, Path(own).stem, own) for op, own in chosen.items() if own.endswith(_SUFFIX)]
+    }
     for where, op, rung, path in rungs():
         if chosen.get(op) == rung:
             libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(path)))
@@ -111,7 +123,7 @@ def _apply(choice: Choice) -> None:
         if backend.why_absent(where) is None:
             extension: Any = backend.device(where).table.own
             extension.select(choice.isa if where == "cpu" else "", alternatives)
-    backend.kernels.numpy = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
+    backend.kernels.active = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
     _current = choice
 
 

@@ -22,19 +22,19 @@ class Tensor:
     `data` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
     """
 
-    __slots__ = ("__weakref__", "data", "function", "grad", "requires_grad", "version")
+    __slots__ = ("__weakref__", "_version", "data", "grad", "grad_fn", "requires_grad")
     __array_ufunc__ = None  # else `ndarray @ tensor` would be NumPy's, and lose the gradient
 
     data: Any
     grad: Tensor | None
-    function: autograd.Function | None
-    version: autograd.Version
+    grad_fn: autograd.Function | None
+    _version: autograd.Version
     requires_grad: bool
 
     def __init__(self, data: ArrayLike | Tensor, *, requires_grad: bool = False) -> None:
-        self.data = data.data if isinstance(data, Tensor) else _checked(np.asarray(data), "Tensor")
-        self.grad = self.function = None
-        self.version = data.version if isinstance(data, Tensor) else autograd.Version()
+        self.data = data.data if isinstance(data, Tensor) else _array(data, "Tensor")
+        self.grad = self.grad_fn = None
+        self._version = data._version if isinstance(data, Tensor) else autograd.Version()
         self.requires_grad = False
         self.requires_grad_(requires_grad)
 
@@ -42,14 +42,14 @@ class Tensor:
     def _made(array: Any, function: autograd.Function | None) -> Tensor:
         """The result of an op: nothing is checked again."""
         out = object.__new__(Tensor)
-        out.data, out.function, out.grad = array, function, None
+        out.data, out.grad_fn, out.grad = array, function, None
         out.requires_grad = function is not None
-        out.version = autograd.Version()
+        out._version = autograd.Version()
         return out
 
     def _views(self, base: Tensor) -> Tensor:
         """Say that this is a view of `base`, so that a change of one is seen by both."""
-        self.version = base.version
+        self._version = base._version
         return self
 
     # What it is
@@ -78,7 +78,7 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no op made it: then backward leaves its gradient in `.grad`."""
-        return self.function is None
+        return self.grad_fn is None
 
     @property
     def _backend(self) -> Backend:
@@ -127,6 +127,13 @@ class Tensor:
             raise TypeError("len() of a tensor of shape ()")
         return self.shape[0]
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (Tensor, np.ndarray)) and other is not self:
+            raise TypeError("[==] tensors are not compared here, expected x.numpy() == y.numpy()")
+        return other is self
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         text = np.array2string(self._backend.to_numpy(self.data), separator=", ", prefix="tensor(")
         notes = [text]
@@ -134,8 +141,8 @@ class Tensor:
             notes.append(f"device='{self.device}'")
         if self.dtype not in (float32, int64, bool_):
             notes.append(f"dtype={self.dtype}")
-        if self.function is not None:
-            notes.append(f"function={type(self.function).__name__}")
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn={type(self.grad_fn).__name__}")
         elif self.requires_grad:
             notes.append("requires_grad=True")
         return f"tensor({', '.join(notes)})"
@@ -146,7 +153,7 @@ class Tensor:
         """Ask for a gradient of this leaf, or no longer. TypeError unless it holds floats."""
         if requires_grad and self.dtype not in _FLOATS:
             raise TypeError(f"[requires_grad_] dtype is {self.dtype}, expected float32 or float64")
-        if not requires_grad and self.function is not None:
+        if not requires_grad and self.grad_fn is not None:
             raise RuntimeError("[requires_grad_] an op made this tensor, expected x.detach()")
         self.requires_grad = requires_grad
         return self
@@ -189,9 +196,10 @@ class Tensor:
     # Ops, in ops/
 
     def __matmul__(self, other: Tensor) -> Tensor:
-        if not isinstance(other, Tensor):
-            return NotImplemented
-        return ops.matmul(self, other)
+        return ops.matmul(self, _operand(other))
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return ops.matmul(_operand(other), self)
 
     def matmul(self, other: Tensor) -> Tensor:
         """The matrix product, as `self @ other`."""
@@ -264,10 +272,8 @@ def tensor(
     """
     if isinstance(data, Tensor):
         data = data.detach().numpy()
-    array = np.array(data, dtype, order="C")
-    if dtype is None and not hasattr(data, "dtype") and array.dtype == float64:
-        array = array.astype(float32)
-    return Tensor(_checked(array, "tensor")).to(device).requires_grad_(requires_grad)
+    array = np.array(_array(data, "tensor"), dtype, order="C")
+    return Tensor(_array(array, "tensor")).to(device).requires_grad_(requires_grad)
 
 
 def from_numpy(array: NDArray) -> Tensor:
@@ -284,12 +290,22 @@ def as_tensor(data: Any) -> Tensor:
     return from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
 
 
-def _checked(array: NDArray, op: str) -> NDArray:
-    """A plain ndarray in native byte order with a dtype that tensors have."""
-    native = np.asarray(array)
-    if native.dtype.newbyteorder("=") not in _DTYPES:
-        raise TypeError(f"[{op}] data has dtype {native.dtype}, expected {_dtype_names()}")
-    return native if native.dtype.isnative else native.astype(native.dtype.newbyteorder("="))
+def _array(data: Any, op: str) -> NDArray:
+    """`data` as a plain ndarray in native byte order; Python's floats as float32."""
+    array = np.asarray(data)
+    dtype = array.dtype.newbyteorder("=")
+    if dtype not in _DTYPES:
+        raise TypeError(f"[{op}] data has dtype {dtype}, expected {_dtype_names()}")
+    if dtype == float64 and not hasattr(data, "dtype"):
+        dtype = float32
+    return array.astype(dtype, copy=False)
+
+
+def _operand(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        kind = type(value).__name__
+        raise TypeError(f"[matmul] an operand is a {kind}, expected a Tensor: use bg.tensor")
+    return value
 
 
 def _dtype_names() -> str:

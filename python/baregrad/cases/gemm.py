@@ -63,6 +63,7 @@ tests = [
     *(case(15, size, 17) for size in _EDGES),
     *(case(15, 33, size) for size in (*_EDGES, 511, 512, 513, 1030)),
     case(131, 127, 61),
+    case(1, 4_200_001, 1),  # more tiles in a row than a CUDA grid has in its second dimension
     case(29, 37, 1024),
 ]
 benchmarks = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -20,7 +22,7 @@ from ..train import History, Metrics, evaluate, fit
 from ..utils.data import DataLoader
 
 _BATCH_SIZE = 32
-_LEARNING_RATE = 1e-2  # finds 0.3 % more of the test digits than the usual 1e-3
+_HIDDEN, _LEARNING_RATE = 256, 3e-3  # the best of six pairs on the validation digits
 _HELP = "train a small network on 1,797 handwritten digits and say where the time went"
 
 
@@ -45,7 +47,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu (the default) or sim")
     parser.add_argument("--use", metavar="SPEC", help="which kernels: reference, isa=avx2, ...")
-    parser.add_argument("--threads", type=_at_least(1), metavar="N")
+    parser.add_argument(
+        "--threads", type=_at_least(1), metavar="N", help="results do not depend on it"
+    )
     parser.add_argument(
         "--output-dir", type=Path, default=Path(), metavar="DIR", help="where the files go"
     )
@@ -53,42 +57,58 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, print the table, write learning_curve.png and model.safetensors."""
+    """Train, print the table, write model.safetensors and learning_curve.png."""
     try:
         find_device(args.device)
-        args.output_dir.mkdir(parents=True, exist_ok=True)
+    except (ValueError, RuntimeError) as error:
+        raise argparse.ArgumentTypeError(f"argument --device: {error}") from error
+    try:
         if args.threads is not None:
             set_num_threads(args.threads)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"argument --threads: {error}") from error
+    try:
         chosen = use(args.use) if args.use else nullcontext()
-    except (ValueError, RuntimeError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"argument --use: {error}") from error
+    try:
+        args.output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=args.output_dir):
+            pass  # better now than after the training
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f"argument --output-dir: {str(args.output_dir)!r} is no folder and cannot be made one "
-            f"({error.strerror}), expected a folder to write to"
+            f"argument --output-dir: {str(args.output_dir)!r} cannot be written to "
+            f"({error.strerror}), expected a folder that can"
         ) from error
     with chosen:
         result = train(args.seed, args.epochs, args.device, progress=True)
     print(report(result))
-    _write(result, args.output_dir)
+    try:
+        _write(result, args.output_dir)
+    except OSError as error:
+        print(f"baregrad: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 def train(seed: int, epochs: int = 30, device: str = "cpu", *, progress: bool = False) -> Result:
-    """Train 64-256-10 with Adam. The split of the digits is the same for every seed."""
+    """Train 64-256-10 with Adam. The split of the digits is the same for every seed.
+
+    The test digits are looked at once, at the end.
+    """
     random.manual_seed(seed)
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10)).to(device)
+    model = nn.Sequential(nn.Linear(64, _HIDDEN), nn.ReLU(), nn.Linear(_HIDDEN, 10)).to(device)
     optimizer = optim.Adam(model.parameters(), lr=_LEARNING_RATE)
     data = digits()
     train_loader = DataLoader(data.train, _BATCH_SIZE, shuffle=True)
-    test_loader = DataLoader(data.test, len(data.test))
+    valid_loader = DataLoader(data.valid, len(data.valid))
     start = time.perf_counter()
     with profile() as profiled:
         history = fit(
-            model, train_loader, test_loader, epochs=epochs, optimizer=optimizer, progress=progress
+            model, train_loader, valid_loader, epochs=epochs, optimizer=optimizer, progress=progress
         )
     seconds = time.perf_counter() - start
-    test = evaluate(model, test_loader)
+    test = evaluate(model, DataLoader(data.test, len(data.test)))
     return Result(model, history, profiled, seconds, test, epochs * len(data.train))
 
 
@@ -119,14 +139,14 @@ def _write(result: Result, folder: Path) -> None:
     from safetensors.numpy import save_file
 
     picture, weights = folder / "learning_curve.png", folder / "model.safetensors"
+    save_file(result.model.state_dict(), weights, metadata={"format": "pt"})
+    print(f"wrote {weights}")
     try:
         result.history.plot(picture)
         print(f"wrote {picture}")
     except ImportError:
         print(result.history.text_plot())
-        print("matplotlib would draw this as a picture: pip install 'baregrad[viz]'")
-    save_file(result.model.state_dict(), weights, metadata={"format": "pt"})
-    print(f"wrote {weights}")
+        print("with matplotlib this is a picture: pip install matplotlib")
 
 
 def _at_least(least: int) -> Callable[[str], int]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__, _cpu, backend
+from .. import __version__, backend
 from ..choice import rungs
+from ..native import _cpu
 
 _HELP = "what is here and why: instruction sets, threads, backends, the ceilings of this machine"
 _RUNTIMES = re.compile(r"/(lib(?:gomp|iomp5|omp)[^/]*)$")
@@ -35,7 +36,10 @@ def facts() -> Iterator[tuple[str, str]]:
     """What there is to say, one line at a time: the last two take half a second to measure."""
     yield "baregrad", f"{__version__}, {_cpu.compiler()}"
     yield "Python", f"{platform.python_version()}, NumPy {np.__version__}, {platform.platform()}"
-    yield "instruction sets", f"{', '.join(_cpu.available())}; in use: {_cpu.in_use()}"
+    yield (
+        "instruction sets",
+        f"{', '.join(_cpu.available())}; in use: {backend.kernels.active.name} {_cpu.in_use()}",
+    )
     threads = _cpu.get_num_threads()
     yield "threads", f"{threads} ({_cpu.thread_reason()}), by {_cpu.thread_runtime()}"
     yield "OpenMP runtimes", ", ".join(sorted(set(_loaded_runtimes()))) or "none loaded"

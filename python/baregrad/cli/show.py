@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import _cpu
 from ..cases import OPS
+from ..native import _cpu
 
 _HELP = "print an op: definition, derivative, CPU loop, CUDA kernel, tolerance"
 _PACKAGE = Path(__file__).parent.parent

@@ -12,32 +12,42 @@ from ..utils.data import TensorDataset
 
 @dataclass(frozen=True)
 class Digits:
-    """Images float32 (n, 64) in [0, 1] and labels int64 (n,), for training and for testing."""
+    """Images float32 (n, 64) in [0, 1] and labels int64 (n,): to learn, to choose by, to judge by."""
 
     train: TensorDataset
+    valid: TensorDataset
     test: TensorDataset
 
 
-def digits(test_fraction: float = 0.2, seed: int = 0) -> Digits:
+def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 0) -> Digits:
     """1,797 handwritten digits of 8x8 pixels, ten classes, split by `seed`.
 
-    The split is stratified: from each class `test_fraction` of the images, at least one, are for
-    testing. ValueError unless 0 < test_fraction < 1.
+    The split is stratified: of each class `test_fraction` and `valid_fraction`, rounded, are held
+    back and the rest is for training. ValueError unless both are above 0 and leave some.
 
     Source: the test set of "Optical Recognition of Handwritten Digits" by E. Alpaydin and
-    C. Kaynak, UCI Machine Learning Repository, CC BY 4.0, as scikit-learn
-    carries it.
+    C. Kaynak, UCI Machine Learning Repository, CC BY 4.0, as scikit-learn carries it.
     """
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"[digits] test_fraction is {test_fraction}, expected 0 < fraction < 1")
+    for name, fraction in (("test_fraction", test_fraction), ("valid_fraction", valid_fraction)):
+        if not 0 < fraction < 1:
+            raise ValueError(f"[digits] {name} is {fraction}, expected 0 < fraction < 1")
+    if test_fraction + valid_fraction >= 1:
+        raise ValueError(
+            f"[digits] test_fraction + valid_fraction is {test_fraction + valid_fraction:g}, "
+            "expected less than 1: the rest is for training"
+        )
     table = _read()
     images = (table[:, :64] / 16).astype(np.float32)
     labels = table[:, 64].astype(np.int64)
-    test = _stratified(labels, test_fraction, np.random.Generator(np.random.Philox(seed)))
-    return Digits(
-        train=TensorDataset(images[~test], labels[~test]),
-        test=TensorDataset(images[test], labels[test]),
-    )
+    parts: list[list[NDArray]] = [[], [], []]
+    rng = np.random.Generator(np.random.Philox(seed))
+    for label in range(10):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        cuts = np.rint(np.cumsum([test_fraction, valid_fraction]) * len(members)).astype(int)
+        for part, some in zip(parts, np.split(members, cuts), strict=True):
+            part.append(some)
+    test, valid, train = (np.sort(np.concatenate(part)) for part in parts)
+    return Digits(*(TensorDataset(images[part], labels[part]) for part in (train, valid, test)))
 
 
 def _read() -> NDArray:
@@ -47,13 +57,3 @@ def _read() -> NDArray:
 
     packed = resources.files(__package__).joinpath("digits.csv.gz").read_bytes()
     return np.loadtxt(gzip.decompress(packed).decode().splitlines(), np.uint8, delimiter=",")
-
-
-def _stratified(labels: NDArray, fraction: float, rng: np.random.Generator) -> NDArray:
-    """labels (n,) -> mask (n,), True for `fraction` of each class: at least one, never all."""
-    mask = np.zeros(len(labels), np.bool_)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        count = round(fraction * len(members))
-        mask[members[: min(max(count, 1), len(members) - 1)]] = True
-    return mask

@@ -31,8 +31,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         _tensors("linear", weight=weight, input=input, bias=bias)
     if input.dtype != weight.dtype:
         raise TypeError(
-            f"[linear] input has dtype {input.dtype}, expected {weight.dtype} as weight; "
-            f"input.to(bg.{weight.dtype}) is"
+            f"[linear] input has dtype {input.dtype}, expected {weight.dtype} like weight: "
+            f"use input.to(bg.{weight.dtype})"
         )
     if weight.ndim != 2:
         raise ValueError(f"[linear] weight has shape {weight.shape}, expected (o, k)")
@@ -53,12 +53,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mea
     each = ops.softmax_xent(logits, labels)
     if reduction == "none":
         return each
-    n = len(each)
-    if reduction == "sum":
-        return each @ _full(each, n, 1.0)
-    if n == 0:
-        return (each @ _full(each, 0, 1.0)).reshape(1) @ _full(each, 1, math.nan)
-    return each @ _full(each, n, 1 / n)
+    return _mean(each) if reduction == "mean" else each @ _full(each, len(each), 1.0)
 
 
 def checked_reduction(op: str, reduction: Reduction) -> Reduction:
@@ -66,6 +61,14 @@ def checked_reduction(op: str, reduction: Reduction) -> Reduction:
     if reduction not in get_args(Reduction):
         raise ValueError(f"[{op}] reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
     return reduction
+
+
+def _mean(x: Tensor) -> Tensor:
+    """x (n,) -> (): the product with (1/n, ..., 1/n). Of no elements it is 0 times NaN."""
+    n = len(x)
+    if n == 0:
+        return (x @ _full(x, 0, 1.0)).reshape(1) @ _full(x, 1, math.nan)
+    return x @ _full(x, n, 1 / n)
 
 
 def _full(like: Tensor, n: int, value: float) -> Tensor:
@@ -82,6 +85,6 @@ def _tensors(op: str, **tensors: Tensor) -> None:
         if type(tensor.data) is not type(tensors[first].data):
             device = tensors[first].device
             raise ValueError(
-                f"[{op}] {name} is on {tensor.device}, expected {device} as {first}; "
-                f"{name}.to({device!r}) is"
+                f"[{op}] {name} is on {tensor.device}, expected {device} like {first}: "
+                f"use {name}.to({device!r})"
             )

@@ -22,6 +22,8 @@ class Parameter(Tensor):
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
         super().__init__(as_tensor(data), requires_grad=requires_grad)
+        if isinstance(self.data, np.ndarray):  # an optimizer writes to it, row by row
+            self.data = np.require(self.data, requirements=["C", "W"])
 
 
 class IncompatibleKeys(NamedTuple):
@@ -117,7 +119,7 @@ class Module:
             raise TypeError(f"[to] dtype is {np.dtype(target)}, expected float32 or float64")
         moved = [(parameter, parameter.detach().to(target)) for parameter in self.parameters()]
         for parameter, there in moved:
-            parameter.data, parameter.version = there.data, there.version
+            parameter.data, parameter._version = there.data, there._version
             if parameter.grad is not None:
                 parameter.grad = parameter.grad.to(target)
         return self
@@ -158,7 +160,7 @@ class Module:
         for name, array in arrays.items():
             parameter = own[name]
             fresh = Tensor(np.array(array, parameter.dtype, order="C")).to(parameter.device)
-            parameter.data, parameter.version = fresh.data, fresh.version
+            parameter.data, parameter._version = fresh.data, fresh._version
         return IncompatibleKeys(missing, unexpected)
 
     # How it prints

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..autograd import Function
-from ..backend import backend_of, kernels
+from ..backend import kernels
+from ..sums import sum_rows
 from ..tensor import Tensor
 from ..typing import Array
 
@@ -43,14 +42,7 @@ class Linear(Function):
         dw = gemm(dout.mT, x) if self.needs_grad[1] else None
         if len(self.needs_grad) == 2:
             return dx, dw
-        return dx, dw, _sum_rows(dout) if self.needs_grad[2] else None
-
-
-def _sum_rows(x: Any) -> Array:
-    """x (n, c) -> (c,): a row of ones times x."""
-    n, c = x.shape
-    ones = backend_of(x).full((1, n), 1.0, x.dtype)
-    return kernels(x).gemm(ones, x).reshape((c,))
+        return dx, dw, sum_rows(dout) if self.needs_grad[2] else None
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:

@@ -89,7 +89,7 @@ class Adam:
                 epsilon=self.eps,
                 weight_decay=self.weight_decay,
             )
-            param.version.number += 1
+            param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers, laid out as PyTorch's, with NumPy arrays."""

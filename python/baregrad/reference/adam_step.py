@@ -38,6 +38,8 @@ def adam_step(
     shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, param.dtype), 1)
     if shaped(op, "step", array(op, "step", step), 1).dtype != np.int64:
         raise TypeError(f"[{op}] step has dtype {step.dtype}, expected int64")
+    for name, state in (("param", param), ("m", m), ("v", v)):
+        apart(op, name, state, learning_rate=learning_rate, step=step)
 
     g = grad.astype(np.float64) + weight_decay * param.astype(np.float64)
     m[...] = new_m = beta1 * m.astype(np.float64) + (1 - beta1) * g

@@ -1,4 +1,4 @@
-"""What the reference asks of its arguments, in the very words of the compiled bindings."""
+"""What the reference asks of its arguments, in the words of the compiled bindings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shape_text(shape: tuple[int | str, ...]) -> str:
 def array(op: str, name: str, value: object) -> NDArray:
     """`value`, if it is an array."""
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected an array")
+        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a NumPy array")
     return value
 
 

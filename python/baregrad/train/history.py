@@ -45,7 +45,7 @@ class History:
             from matplotlib.ticker import LogLocator
         except ImportError as error:
             raise ImportError(
-                "[plot] matplotlib is not installed, expected pip install 'baregrad[viz]'"
+                "[plot] matplotlib is not installed, expected pip install matplotlib"
             ) from error
         figure = Figure(figsize=(9, 3.4), dpi=150, layout="constrained")
         loss, accuracy = figure.subplots(1, 2)
