@@ -3,11 +3,15 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
+namespace kinds {
+
 struct relu {
   // NaN is not <= 0, so it stays; -0 is, and becomes +0.
   static Vec forward(Vec x) { return x <= 0.f ? Vec{} : x; }
   static Vec backward(Vec out, Vec dout) { return out <= 0.f ? Vec{} : dout; }
 };
+
+}  // namespace kinds
 
 // x (n,) -> out (n,)
 template <class Kind>
@@ -36,7 +40,7 @@ void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n) {
   switch (kind) {
 #define BAREGRAD_CASE(kind) \
   case unary_##kind:        \
-    return map_forward<kind>(x, out, n);
+    return map_forward<kinds::kind>(x, out, n);
     BAREGRAD_UNARY(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
   }
@@ -46,7 +50,7 @@ void unary_backward(UnaryKind kind, const float* saved, const float* dout, float
   switch (kind) {
 #define BAREGRAD_CASE(kind) \
   case unary_##kind:        \
-    return map_backward<kind>(saved, dout, dx, n);
+    return map_backward<kinds::kind>(saved, dout, dx, n);
     BAREGRAD_UNARY(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
   }

@@ -4,11 +4,15 @@
 namespace baregrad {
 namespace {
 
+namespace kinds {
+
 struct relu {
   // NaN is not <= 0, so it stays; -0 is, and becomes +0.
   __device__ static float forward(float x) { return x <= 0.f ? 0.f : x; }
   __device__ static float backward(float out, float dout) { return out <= 0.f ? 0.f : dout; }
 };
+
+}  // namespace kinds
 
 // x (n,) -> out (n,), neighbouring threads on neighbouring elements
 template <class Kind>
@@ -32,9 +36,9 @@ void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, cudaSt
   if (n == 0) return;  // a grid of no blocks is an error
   const unsigned blocks = blocks_for(n, kThreads);
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                                 \
-  case unary_##kind:                                                        \
-    unary_forward_kernel<kind><<<blocks, kThreads, 0, stream>>>(x, out, n); \
+#define BAREGRAD_CASE(kind)                                                        \
+  case unary_##kind:                                                               \
+    unary_forward_kernel<kinds::kind><<<blocks, kThreads, 0, stream>>>(x, out, n); \
     break;
     BAREGRAD_UNARY(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
@@ -46,9 +50,9 @@ void unary_backward(UnaryKind kind, const float* saved, const float* dout, float
   if (n == 0) return;
   const unsigned blocks = blocks_for(n, kThreads);
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                                           \
-  case unary_##kind:                                                                  \
-    unary_backward_kernel<kind><<<blocks, kThreads, 0, stream>>>(saved, dout, dx, n); \
+#define BAREGRAD_CASE(kind)                                                                  \
+  case unary_##kind:                                                                         \
+    unary_backward_kernel<kinds::kind><<<blocks, kThreads, 0, stream>>>(saved, dout, dx, n); \
     break;
     BAREGRAD_UNARY(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
