@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
+
 import numpy as np
 
 from ..typing import NDArray
@@ -75,3 +79,26 @@ def apart(op: str, name: str, out: NDArray, may_be_same: bool = False, **inputs:
             raise ValueError(
                 f"[{op}] {name} shares memory with {other}, expected separate memory{or_itself}"
             )
+
+
+def elementwise(formula: Callable[..., NDArray]) -> Callable[..., NDArray]:
+    """A kernel from a formula of arrays of one shape: checked, in float64, written to `out`.
+
+    The formula's name is the kernel's, and its arguments are named in errors.
+    """
+    op, signature = formula.__name__, inspect.signature(formula)
+
+    @functools.wraps(formula)
+    @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
+    def kernel(*args: NDArray, out: NDArray | None = None, **kwargs: NDArray) -> NDArray:
+        arrays = signature.bind(*args, **kwargs).arguments
+        name, first = next(iter(arrays.items()))
+        first = floats(op, name, first)
+        for other, value in arrays.items():
+            shaped(op, other, floats(op, other, value, first.dtype), *first.shape)
+        result = output(op, "out", out, first, first.shape)
+        apart(op, "out", result, may_be_same=True, **arrays)
+        result[...] = formula(*(array.astype(np.float64) for array in arrays.values()))
+        return result
+
+    return kernel
