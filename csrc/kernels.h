@@ -19,7 +19,7 @@ typedef struct CUstream_st* cudaStream_t;
 #endif
 
 // One list per family of elementwise ops, read by C++, Python and the tests.
-#define BAREGRAD_UNARY(kind) kind(relu)
+#define BAREGRAD_UNARY(kind) kind(relu) kind(tanh)
 
 namespace baregrad {
 

@@ -12,6 +12,13 @@ struct relu {
   __device__ static float backward(float out, float dout) { return out <= 0.f ? 0.f : dout; }
 };
 
+struct tanh {
+  __device__ static float forward(float x) { return tanhf(x); }
+  __device__ static float backward(float out, float dout) {
+    return (1.f - out) * (1.f + out) * dout;
+  }
+};
+
 }  // namespace kinds
 
 // x (n,) -> out (n,), neighbouring threads on neighbouring elements

@@ -3,7 +3,7 @@
 from .convert import convert
 from .gemm import linear, matmul
 from .softmax_xent import softmax_xent
-from .unary import relu
+from .unary import relu, tanh
 from .view import reshape, transpose
 
-__all__ = ["convert", "linear", "matmul", "relu", "reshape", "softmax_xent", "transpose"]
+__all__ = ["convert", "linear", "matmul", "relu", "reshape", "softmax_xent", "tanh", "transpose"]

@@ -7,7 +7,7 @@ every test, and what runs where a fast kernel is missing or the arrays are float
 from .adam_step import adam_step
 from .gemm import gemm
 from .softmax_xent import softmax_xent_backward, softmax_xent_forward
-from .unary import relu_backward, relu_forward
+from .unary import relu_backward, relu_forward, tanh_backward, tanh_forward
 
 __all__ = [
     "adam_step",
@@ -16,4 +16,6 @@ __all__ = [
     "relu_forward",
     "softmax_xent_backward",
     "softmax_xent_forward",
+    "tanh_backward",
+    "tanh_forward",
 ]

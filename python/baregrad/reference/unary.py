@@ -21,3 +21,15 @@ def relu_backward(saved: NDArray, dout: NDArray) -> NDArray:
     The derivative at 0 is 0. Where forward gave NaN, dout passes.
     """
     return np.where(saved <= 0, 0, dout)
+
+
+@elementwise
+def tanh_forward(x: NDArray) -> NDArray:
+    """x (...) -> out (...) = (exp(x) - exp(-x)) / (exp(x) + exp(-x))."""
+    return np.tanh(x)
+
+
+@elementwise
+def tanh_backward(saved: NDArray, dout: NDArray) -> NDArray:
+    """saved (...) the output of forward, dout (...) -> dx (...) = (1 - saved^2) dout."""
+    return (1 - saved**2) * dout
