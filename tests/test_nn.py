@@ -311,6 +311,12 @@ def test_relu_is_the_maximum_with_zero_and_refuses_arrays():
         F.relu(np.zeros(3))
 
 
+def test_tanh_squashes_between_minus_one_and_one():
+    out = nn.Tanh()(bg.tensor([-1.0, 0.0, 100.0]))
+    np.testing.assert_allclose(out.numpy(), np.tanh([-1.0, 0.0, 100.0]), rtol=4e-7)
+    assert bg.tensor([0.5]).tanh().item() == pytest.approx(np.tanh(0.5), rel=1e-6)
+
+
 def test_sequential_is_a_sequence_of_modules():
     model = mlp()
     assert len(model) == 3

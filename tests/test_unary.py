@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from baregrad import _cpu
 from baregrad.cases.unary import ULP
-from compare import assert_same_bits
+from compare import assert_same_bits, assert_within
 from guarded import guarded
 
 SPECIAL = np.array(
@@ -35,6 +35,25 @@ def test_relu_has_no_slope_at_zero_and_passes_gradients_where_forward_gave_nan(
     dout = np.array([5, 6, 7, -np.inf, np.nan], np.float32)
     want = np.array([0, 6, 7, -np.inf, np.nan], np.float32)
     assert_same_bits(any_table.relu_backward(saved, dout), want)
+
+
+def test_tanh_keeps_the_sign_of_zero_and_ends_at_one(any_table: Any) -> None:
+    x = np.array([0, -0.0, np.inf, -np.inf, np.nan, 2.0**-149, 100, -100], np.float32)
+    want = np.array([0, -0.0, 1, -1, np.nan, 2.0**-149, 1, -1], np.float32)
+    assert_same_bits(any_table.tanh_forward(x), want)
+
+
+@pytest.mark.parametrize("where", ["near 0", "everywhere"])
+def test_tanh_is_within_its_ulp_over_all_magnitudes(table: Any, where: str) -> None:
+    bits = np.arange(0, 0x42000000, 9973, dtype=np.uint32)  # 0 to 32, denormals too
+    x = (
+        bits.view(np.float32)
+        if where == "everywhere"
+        else np.linspace(-1, 1, 200_001, dtype=np.float32)
+    )
+    exact = np.tanh(x.astype(np.float64))
+    ulp = np.spacing(np.abs(exact).astype(np.float32)).astype(np.float64)
+    assert_within(table.tanh_forward(x), exact, ULP["tanh"][0] * ulp)
 
 
 @pytest.mark.parametrize("kind", _cpu.UNARY)

@@ -87,6 +87,9 @@ inline Vec sqrt(Vec v) {
 // Lanes that are NaN on either side come from b, so max(x, m) over a row may lose a NaN of x.
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 
+inline Vec abs(Vec v) { return floats(bits(v) & 0x7fffffffu); }
+inline Vec copy_sign(Vec size, Vec sign) { return floats(bits(size) | (bits(sign) & 0x80000000u)); }
+
 // load_n and store_n where n is mostly a whole vector.
 inline Vec load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_n(p, n, 0.f);

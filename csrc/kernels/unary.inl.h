@@ -14,14 +14,14 @@ struct relu {
 struct tanh {
   // Small x: x + x^3 P(x^2), minimax; 1 - 2 / (exp(2x) + 1) would cancel there.
   static Vec forward(Vec x) {
-    const Vec z = x * x, size = x < 0.f ? -x : x;
+    const Vec size = abs(x), z = size * size;
     Vec p = broadcast(-0.0057170326f);
     p = fma(p, z, broadcast(0.020650575f));
     p = fma(p, z, broadcast(-0.053743493f));
     p = fma(p, z, broadcast(0.13331491f));
     p = fma(p, z, broadcast(-0.33333284f));
-    const Vec small = fma(x * z, p, x), large = 1.f - 2.f / (exp(size + size) + 1.f);
-    return size < 0.625f ? small : x < 0.f ? -large : large;
+    const Vec small = fma(size * z, p, size), large = 1.f - 2.f / (exp(size + size) + 1.f);
+    return copy_sign(size < 0.625f ? small : large, x);
   }
   // 1 - out^2 in two factors, of which neither cancels.
   static Vec backward(Vec out, Vec dout) { return (1.f - out) * (1.f + out) * dout; }

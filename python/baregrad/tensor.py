@@ -209,6 +209,10 @@ class Tensor:
         """max(x, 0) of every element."""
         return ops.relu(self)
 
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent of every element."""
+        return ops.tanh(self)
+
     def reshape(self, *shape: int | Shape) -> Tensor:
         """The same elements under another shape: x.reshape(2, -1) or x.reshape((2, -1))."""
         lengths = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape

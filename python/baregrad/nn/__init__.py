@@ -1,7 +1,7 @@
 """Networks: Modules, their Parameters, layers and losses, in PyTorch's spelling."""
 
 from . import functional
-from .layers import Linear, ReLU, Sequential
+from .layers import Linear, ReLU, Sequential, Tanh
 from .loss import CrossEntropyLoss
 from .module import Module, Parameter
 
@@ -12,5 +12,6 @@ __all__ = [
     "Parameter",
     "ReLU",
     "Sequential",
+    "Tanh",
     "functional",
 ]

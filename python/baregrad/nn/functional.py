@@ -9,7 +9,7 @@ from .. import ops
 from ..backend import backend_of
 from ..tensor import Tensor
 
-__all__ = ["cross_entropy", "linear", "relu"]
+__all__ = ["cross_entropy", "linear", "relu", "tanh"]
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -18,6 +18,12 @@ def relu(input: Tensor) -> Tensor:
     """input (...) -> max(input, 0) of every element; the derivative at 0 is 0."""
     _tensors("relu", input=input)
     return ops.relu(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """input (...) -> the hyperbolic tangent of every element."""
+    _tensors("tanh", input=input)
+    return ops.tanh(input)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

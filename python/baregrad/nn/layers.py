@@ -49,6 +49,14 @@ class ReLU(Module):
         return F.relu(input)
 
 
+class Tanh(Module):
+    """input (...) -> the hyperbolic tangent of every element."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Between -1 and 1."""
+        return F.tanh(input)
+
+
 class Sequential(Module):
     """Modules one after another: `Sequential(Linear(64, 32), ReLU(), Linear(32, 10))`."""
 
