@@ -2,5 +2,5 @@
 #define BAREGRAD_ISA baseline
 #define BAREGRAD_VECTOR_BYTES 16
 // 4 x 2 sums, 2 vectors of b, one broadcast of a and one product fill 12 registers.
-constexpr int kTileRows = 4, kTileVectors = 2, kBlockK = 256;
+constexpr int kTileRows = 4, kTileVectors = 2, kBlockK = 512;
 #include "table.inl.h"
