@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from backends import OnDevice
 from baregrad import _cpu, backend
+from simulated import Simulator
 
 SCHEDULES = ("forward", "reverse", "random:1")
 SIM = [f"sim-{schedule}" for schedule in SCHEDULES] if not backend.why_absent("sim") else []
@@ -57,3 +58,17 @@ def device(request: pytest.FixtureRequest) -> str:
 
     opaque.install()
     return request.param
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
+    """The simulator by itself, without baregrad around it."""
+    return Simulator(tmp_path_factory.mktemp("simulator"))
+
+
+@pytest.fixture
+def schedule(simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[str]:
+    """One of its schedules, in use."""
+    assert simulator.set_schedule(request.param)
+    yield request.param
+    assert simulator.set_schedule("forward")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from toolchain import SIMT, compile_cu, compile_shared, simulator_sources
 
 PROGRAMS = Path(__file__).resolve().parent / "simulator"
 SCHEDULES = ["forward", "reverse", "random:1", "random:2"]
+EVERY_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES, indirect=True)
 
 SUCCESS = 0
 INVALID_VALUE = 1
@@ -45,13 +46,6 @@ class Simulator:
         assert error == LAUNCH_FAILURE
         text: bytes = self.control.error_text(error)
         return text.decode()
-
-
-@cache
-def load(folder: Path) -> Simulator:
-    """Compiles into `folder` once, however many modules of tests ask."""
-    folder.mkdir()
-    return Simulator(folder)
 
 
 def address(array: NDArray[Any]) -> ctypes.c_void_p:

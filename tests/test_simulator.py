@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from simulated import (
+    EVERY_SCHEDULE,
     INVALID_CONFIGURATION,
     INVALID_VALUE,
     LAUNCH_FAILURE,
     MEMORY_ALLOCATION,
     PROGRAMS,
-    SCHEDULES,
     SUCCESS,
     Simulator,
     address,
-    load,
     neighbour_is_right,
 )
 from toolchain import SIMT, compile_cu, compiler
 
-KERNEL_SCHEDULES = pytest.mark.parametrize("schedule", SCHEDULES, indirect=True)
-
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
 
 
-@pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
-    return load(tmp_path_factory.getbasetemp() / "simulator")
-
-
-@pytest.fixture
-def schedule(simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[str]:
-    assert simulator.set_schedule(request.param)
-    yield request.param
-    assert simulator.set_schedule("forward")
-
-
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_every_thread_of_a_grid_runs_once_with_its_own_indices(
     simulator: Simulator, schedule: str
 ) -> None:
@@ -57,7 +41,7 @@ def test_every_thread_of_a_grid_runs_once_with_its_own_indices(
     )
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 @pytest.mark.parametrize(("n", "tile"), [(1, 8), (33, 8), (48, 16), (67, 16)])
 def test_tiled_product_equals_numpy(
     simulator: Simulator, schedule: str, rng: np.random.Generator, n: int, tile: int
@@ -68,7 +52,7 @@ def test_tiled_product_equals_numpy(
     np.testing.assert_array_equal(c, a @ b)
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 @pytest.mark.parametrize("threads", [32, 96, 1024])
 def test_row_sums_through_shuffles_and_dynamic_shared_memory_equal_numpy(
     simulator: Simulator, schedule: str, rng: np.random.Generator, threads: int
@@ -79,7 +63,7 @@ def test_row_sums_through_shuffles_and_dynamic_shared_memory_equal_numpy(
     np.testing.assert_array_equal(sums, x.sum(axis=1))
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("operand", "width"), [(0, 32), (1, 32), (5, 8), (16, 16), (31, 32), (3, 1)]
@@ -103,14 +87,14 @@ def test_shuffles_read_the_lane_that_cuda_defines(
     np.testing.assert_array_equal(out, value[np.stack(sources)])
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_halves_of_a_warp_shuffle_apart(simulator: Simulator, schedule: str) -> None:
     out = np.full(32, -1, np.int32)
     assert simulator.kernels.half_warps(address(out)) == SUCCESS
     np.testing.assert_array_equal(out, np.repeat([3, 19], 16))
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_votes_count_the_threads_that_say_yes(
     simulator: Simulator, schedule: str, rng: np.random.Generator, share: float
@@ -133,7 +117,7 @@ def test_votes_count_the_threads_that_say_yes(
     np.testing.assert_array_equal(out, np.stack(expected))
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 @pytest.mark.parametrize(("first", "threads"), [(20, 64), (40, 64), (16, 24), (24, 24)])
 def test_threads_that_have_returned_are_not_waited_for(
     simulator: Simulator, schedule: str, first: int, threads: int
@@ -144,7 +128,7 @@ def test_threads_that_have_returned_are_not_waited_for(
     np.testing.assert_array_equal(out, np.r_[expected, np.full(threads - first, -1)])
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_atomics_lose_nothing(
     simulator: Simulator, schedule: str, rng: np.random.Generator
 ) -> None:
@@ -168,7 +152,7 @@ def test_bit_atomics_follow_their_definitions(simulator: Simulator) -> None:
     np.testing.assert_array_equal(wide, [1 << 31, 1 + (32 << 40)])
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_a_spin_lock_lets_its_holder_go_on(simulator: Simulator, schedule: str) -> None:
     lock, count = np.zeros(1, np.int32), np.zeros(1, np.int32)
     assert simulator.kernels.spin_lock(address(lock), address(count)) == SUCCESS

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from simulated import SCHEDULES, SUCCESS, Simulator, address, line_of, load, neighbour_is_right
+from simulated import (
+    EVERY_SCHEDULE,
+    SCHEDULES,
+    SUCCESS,
+    Simulator,
+    address,
+    line_of,
+    neighbour_is_right,
+)
 from toolchain import compiler
 
-KERNEL_SCHEDULES = pytest.mark.parametrize("schedule", SCHEDULES, indirect=True)
-
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
-
-
-@pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Simulator:
-    return load(tmp_path_factory.getbasetemp() / "simulator")
-
-
-@pytest.fixture
-def schedule(simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[str]:
-    assert simulator.set_schedule(request.param)
-    yield request.param
-    assert simulator.set_schedule("forward")
 
 
 # Faults that show as wrong numbers
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_a_missing_barrier_before_a_read_gives_wrong_numbers(
     simulator: Simulator, schedule: str
 ) -> None:
@@ -109,7 +102,7 @@ def test_reports_a_wrong_warp_operation_with_its_line(simulator: Simulator, faul
     assert report.partition(": ")[0] in (line, near["after_2"])  # the lane that came last
 
 
-@KERNEL_SCHEDULES
+@EVERY_SCHEDULE
 def test_reports_a_divergent_barrier_with_its_line(simulator: Simulator, schedule: str) -> None:
     simulator.faults.divergent_barrier()
     line = line_of("divergent_barrier")

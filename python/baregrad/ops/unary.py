@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ..autograd import Function
 from ..backend import kernels
 from ..tensor import Tensor
 from ..typing import Array
 
 
-class Relu(Function):
+class Unary(Function):
+    """out = f(x); dx = f'(x) dout, which each kind works out from its output."""
+
+    kind: ClassVar[str]
+
+    def forward(self, x: Array) -> Array:
+        out = getattr(kernels(x), f"{self.kind}_forward")(x)
+        self.save(out)
+        return out
+
+    def backward(self, dout: Array) -> tuple[Array]:
+        (out,) = self.saved
+        return (getattr(kernels(dout), f"{self.kind}_backward")(out, dout),)
+
+
+class Relu(Unary):
     """out = max(x, 0); dx = dout where out > 0, so the derivative at 0 is 0."""
 
-    def forward(self, x: Array) -> Array:
-        out = kernels(x).relu_forward(x)
-        self.save(out)
-        return out
-
-    def backward(self, dout: Array) -> tuple[Array]:
-        (out,) = self.saved
-        return (kernels(dout).relu_backward(out, dout),)
+    kind = "relu"
 
 
-class Tanh(Function):
+class Tanh(Unary):
     """out = tanh(x); dx = (1 - out^2) dout."""
 
-    def forward(self, x: Array) -> Array:
-        out = kernels(x).tanh_forward(x)
-        self.save(out)
-        return out
-
-    def backward(self, dout: Array) -> tuple[Array]:
-        (out,) = self.saved
-        return (kernels(dout).tanh_backward(out, dout),)
+    kind = "tanh"
 
 
 def relu(x: Tensor) -> Tensor:
