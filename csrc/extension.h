@@ -2,6 +2,10 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
+#include <string>
+#include <vector>
+
 #include "dispatch.h"
 #include "profile.h"
 

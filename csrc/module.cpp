@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include "extension.h"
@@ -41,8 +42,8 @@ double measure_fma(double duration) {
 
 // Copying between arrays of `bytes` each, in GB/s, read and written: the best of a few rounds.
 double measure_copy(double duration, int64_t bytes) {
-  auto* from = static_cast<float*>(pool::take(size_t(bytes)));
-  auto* to = static_cast<float*>(pool::take(size_t(bytes)));
+  const pool::Block source(bytes), target(bytes);
+  auto *from = static_cast<float*>(source.data()), *to = static_cast<float*>(target.data());
   const int64_t n = bytes / int64_t(sizeof(float));
   std::fill(from, from + n, 1.f);
   double best = 0;
@@ -51,8 +52,6 @@ double measure_copy(double duration, int64_t bytes) {
     kernels().probe_copy(from, to, n);
     best = std::max(best, 2.0 * double(bytes) / (seconds() - start) / 1e9);
   }
-  pool::give(from);
-  pool::give(to);
   return best;
 }
 

@@ -105,20 +105,7 @@ struct View {
   }
 };
 
-// Scratch for one kernel call.
-class Workspace {
- public:
-  explicit Workspace(int64_t bytes) : block_(bytes ? pool::take(size_t(bytes)) : nullptr) {}
-  ~Workspace() {
-    if (block_) pool::give(block_);
-  }
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-  void* data() const { return block_; }
-
- private:
-  void* block_;
-};
+using Workspace = pool::Block;
 
 // Where a kernel leaves the first row whose label is no class: here it can be read at once.
 class ErrorWord {

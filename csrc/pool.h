@@ -1,5 +1,6 @@
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 // Memory for outputs and scratch, kept for the next call: glibc gives large blocks back at every
 // free, and then the page faults of the next one cost more than the kernel that fills it.
@@ -9,6 +10,21 @@ namespace baregrad::pool {
 // Throws std::bad_alloc when there is no memory, after giving back all that is kept.
 void* take(size_t bytes);
 void give(void* block) noexcept;
+
+// A block for as long as this lives; none for 0 bytes.
+class Block {
+ public:
+  explicit Block(int64_t bytes) : data_(bytes ? take(size_t(bytes)) : nullptr) {}
+  ~Block() {
+    if (data_) give(data_);
+  }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  void* data() const { return data_; }
+
+ private:
+  void* data_;
+};
 
 struct Statistics {
   size_t in_use, kept;  // bytes
