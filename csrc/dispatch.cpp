@@ -1,6 +1,7 @@
 #include "dispatch.h"
 
 #include <dlfcn.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <atomic>
@@ -26,6 +27,21 @@ const Kernels& named(const std::string& name) {
                               "', expected one that this CPU has: " + names);
 }
 
+// Where the slots of an op lie in a table: from its first one to that of the next op.
+struct Slots {
+  size_t begin, end;
+};
+Slots slots_of(const std::string& op) {
+  constexpr size_t kPastAdam = offsetof(Kernels, adam_step) + sizeof(Kernels::adam_step);
+  if (op == "gemm") return {offsetof(Kernels, gemm), offsetof(Kernels, unary_forward)};
+  if (op == "unary")
+    return {offsetof(Kernels, unary_forward), offsetof(Kernels, softmax_xent_forward)};
+  if (op == "softmax_xent")
+    return {offsetof(Kernels, softmax_xent_forward), offsetof(Kernels, adam_step)};
+  if (op == "adam_step") return {offsetof(Kernels, adam_step), kPastAdam};
+  throw std::invalid_argument("[use] op is '" + op + "', expected one that has slots");
+}
+
 void lay_over(Kernels& table, const Alternative& alternative) {
   void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw std::invalid_argument("[use] " + alternative.op + ": " + dlerror());
@@ -33,10 +49,14 @@ void lay_over(Kernels& table, const Alternative& alternative) {
       reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
   const std::string where = "[use] " + alternative.op + ": " + alternative.path;
   if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
-  const Kernels before = table;
-  plugin(&table);
-  if (memcmp(&before, &table, sizeof table) == 0)
-    throw std::invalid_argument(where + " leaves the table as it was, expected it to fill a slot");
+  const Slots slots = slots_of(alternative.op);
+  Kernels filled = table;
+  plugin(&filled);
+  char* const place = reinterpret_cast<char*>(&table) + slots.begin;
+  const char* const found = reinterpret_cast<char*>(&filled) + slots.begin;
+  if (memcmp(place, found, slots.end - slots.begin) == 0)
+    throw std::invalid_argument(where + " does not fill a slot of " + alternative.op);
+  memcpy(place, found, slots.end - slots.begin);  // and nothing else that it may have filled
 }
 
 }  // namespace

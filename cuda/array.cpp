@@ -14,7 +14,7 @@ void check(cudaError_t error, const char* what) {
   throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
 }
 
-// One for the process: kernels run in order, and the first to fail is the one to tell.
+// One for the process: the smallest bad row of all calls since an array was last read.
 struct Pending {
   Memory word{sizeof(int64_t)};
   const char* op = nullptr;
@@ -156,7 +156,8 @@ void copy_strided(const Array& from, const Array& to) {
 
 ErrorWord::ErrorWord(const char* op, int64_t classes) {
   Pending& p = pending();
-  if (!p.op) p.op = op, p.classes = classes;
+  p.classes = p.op && p.classes != classes ? -1 : classes;  // which of them fails is not known
+  p.op = op;
 }
 
 int64_t* ErrorWord::pointer() const { return reinterpret_cast<int64_t*>(pending().word.data()); }
@@ -166,7 +167,7 @@ void ErrorWord::raise_pending() {
   if (!p.op) return;
   int64_t row;
   check(cudaMemcpy(&row, p.word.data(), sizeof row, cudaMemcpyDeviceToHost), p.op);
-  const std::string op = p.op, classes = std::to_string(p.classes);
+  const std::string op = p.op, classes = p.classes < 0 ? "c" : std::to_string(p.classes);
   p.reset();
   if (row != INT64_MAX)
     throw py::index_error("[" + op + "] labels[" + std::to_string(row) +

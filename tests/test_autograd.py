@@ -105,6 +105,23 @@ def test_gradients_that_two_leaves_share_are_two_arrays() -> None:
     np.testing.assert_array_equal(x.grad.numpy(), [10, 14])
 
 
+def test_a_function_may_return_dout_itself_for_several_inputs() -> None:
+    class Add(Function):
+        def forward(self, a: Any, b: Any) -> Any:
+            return bg.from_numpy(a + b).data
+
+        def backward(self, dout: Any) -> tuple[Any, Any]:
+            return dout, dout
+
+    a, b = (bg.tensor([1.0], requires_grad=True) for _ in range(2))
+    y = Add.apply(Add.apply(a, b), a.relu())  # a is used twice, b once
+    (y @ bg.tensor([1.0])).backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert (a.grad.item(), b.grad.item()) == (2, 1)
+    assert not np.shares_memory(a.grad.data, b.grad.data)
+
+
 def test_a_gradient_given_by_the_caller_is_never_added_into() -> None:
     x = bg.tensor([[1.0]], requires_grad=True)
     dout = bg.tensor([[1.0]])

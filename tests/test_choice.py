@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from baregrad import _cpu, backend
 from baregrad.choice import rungs
+from toolchain import SOURCES, compile_shared, compiler
 
 RUNGS = sorted({(where, op, rung) for where, op, rung, _ in rungs()})
 
@@ -174,10 +175,28 @@ def test_a_library_of_your_own_fills_a_slot() -> None:
         assert _cpu.in_use().endswith(f"gemm={own.stem}")
         a = np.eye(3, dtype=np.float32)
         np.testing.assert_array_equal(bg.kernels.cpu.gemm(a, a), a)
+    with pytest.raises(ValueError, match="does not fill a slot of unary"):
+        bg.use(unary=str(own))
     with pytest.raises(ValueError, match=r"gemm: .*missing.so"):
         bg.use(gemm="./missing.so")
     with pytest.raises(TypeError, match="isa is a NoneType, expected text"):
         bg.use(isa=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
+def test_a_library_that_was_compiled_again_is_loaded_again(tmp_path: Any) -> None:
+    x = np.ones(1, np.float32)
+    for number in (1, 2):
+        source = tmp_path / "mine.cpp"
+        source.write_text(
+            f'#include "{SOURCES}/csrc/kernels.h"\n'
+            "static void one(baregrad::UnaryKind, const float*, float* out, int64_t)"
+            f"{{ out[0] = {number}; }}\n"
+            "void baregrad_plugin(baregrad::Kernels* table) { table->unary_forward = one; }\n"
+        )
+        library = compile_shared([source], tmp_path / "mine.so")
+        with bg.use(unary=str(library)):
+            assert bg.kernels.cpu.relu_forward(x).item() == number
 
 
 def test_a_file_that_is_no_plug_in_is_refused(tmp_path: Any) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import _cpu
+from baregrad import _cpu, backend
 
 
 def product() -> np.ndarray:
@@ -77,6 +77,29 @@ def test_a_child_computes_instead_of_hanging(method: str) -> None:
     child.join(timeout=15)
     assert child.exitcode == 0
     assert got == want
+
+
+def _simulate(queue: Any) -> None:
+    one = bg.tensor(np.ones((40, 40), np.float32), device="sim")
+    queue.put((one @ one).numpy().sum())
+
+
+def test_a_child_forked_during_a_simulated_launch_computes_too() -> None:
+    if why := backend.why_absent("sim"):
+        pytest.skip(f"sim is not here: {why}")
+    large = bg.tensor(np.ones((400, 400), np.float32), device="sim")
+    launch = threading.Thread(target=lambda: large @ large)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    launch.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = context.Process(target=_simulate, args=(queue,))
+        child.start()
+    assert queue.get(timeout=30) == 40**3
+    child.join(timeout=15)
+    launch.join()
+    assert child.exitcode == 0
 
 
 def test_callers_on_several_threads_get_right_results() -> None:

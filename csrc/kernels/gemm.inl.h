@@ -2,9 +2,9 @@
 // reads in order, one tile of the output held in registers while k runs.
 //
 // From the inside: a tile of kTileRows x kTileColumns sums lives in registers; a sliver of b
-// (kBlockK x kTileColumns) stays in the first-level cache while slivers of a stream past it; a task
-// computes kTaskRows x kTaskColumns of c, so that its part of a stays in the second-level cache; a
-// panel is what is packed at a time. Tiles and kBlockK belong to the instruction set
+// (kBlockK x kTileColumns: 16 to 64 KiB) is used again and again while slivers of a stream past it;
+// a task computes kTaskRows x kTaskColumns of c, so that its part of a stays in the second-level
+// cache; a panel is what is packed at a time. Tiles and kBlockK belong to the instruction set
 // (isa/<isa>.cpp).
 
 namespace baregrad::BAREGRAD_ISA {

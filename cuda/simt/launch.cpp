@@ -1,4 +1,6 @@
 // A launch: is its shape one that a device takes, then one block after another.
+#include <pthread.h>
+
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -37,6 +39,10 @@ struct Device {
 
 Device& device() {
   static Device device;
+  // A child that was forked in the middle of a launch would wait for it for ever: fork after it.
+  static std::mutex& mutex = device.mutex;
+  [[maybe_unused]] static const int registered =
+      pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, [] { mutex.unlock(); });
   return device;
 }
 

@@ -55,7 +55,7 @@ class Function:
     `backward(dout) -> tuple` has one gradient per input, or None where `needs_grad` is False.
     """
 
-    hands_on = False  # True where backward returns dout or a view of it instead of new arrays
+    hands_on = False  # True where backward returns a view of dout instead of new arrays
 
     inputs: tuple[Tensor, ...] = ()
     needs_grad: tuple[bool, ...] = ()
@@ -138,7 +138,8 @@ def backward(root: Tensor, dout: Any, *, retain_graph: bool, borrowed: bool) -> 
                 total, ours = flight[id(parent)]
                 flight[id(parent)] = (add_into(total if ours else copy(total), grad), True)
             else:
-                flight[id(parent)] = (grad, not function.hands_on)
+                once = sum(other is grad for other in gradients) == 1
+                flight[id(parent)] = (grad, once and grad is not dout and not function.hands_on)
         if not retain_graph:
             function.saved, function.freed = (), True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +30,7 @@ class Choice:
 
 
 _current = Choice()
+_snapshots: tempfile.TemporaryDirectory[str] | None = None
 
 
 class Chosen:
@@ -96,16 +99,30 @@ def _find(op: str, value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
     if value.endswith(_SUFFIX) and op in OPS:
-        return str(Path(value).resolve())
+        return _snapshot(op, Path(value))
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
     family, _, wanted = value.partition("/")
-    for o, rung in there:
-        if o == op and family == "ladder" and wanted in (rung, *rung.split("_", 1)):
-            return rung
+    named = [rung for o, rung in there if o == op and wanted in (rung, *rung.split("_", 1))]
+    if family == "ladder" and len(named) == 1:
+        return named[0]
+    if family == "ladder" and named:
+        raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
     known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a library {_SUFFIX} or a rung: {known}"
     )
+
+
+def _snapshot(op: str, library: Path) -> str:
+    """The path of a copy: the dynamic linker would not look at a file of the same name again."""
+    global _snapshots
+    if _snapshots is None:
+        _snapshots = tempfile.TemporaryDirectory(prefix="baregrad-")
+    folder = tempfile.mkdtemp(dir=_snapshots.name)
+    try:
+        return str(shutil.copy(library, folder))
+    except OSError as error:
+        raise ValueError(f"[use] {op}: {library}: {error.strerror}") from error
 
 
 def _apply(choice: Choice) -> None:

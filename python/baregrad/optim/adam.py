@@ -76,19 +76,19 @@ class Adam:
                 continue
             data = param.data
             _settle(moments, data)
-            moments.step += 1
             kernels(data).adam_step(
                 data,
                 param.grad.data,
                 moments.m,
                 moments.v,
                 scalar(self._lr, data, data.dtype),
-                scalar(moments.step, data, np.int64),
+                scalar(moments.step + 1, data, np.int64),
                 beta1=beta1,
                 beta2=beta2,
                 epsilon=self.eps,
                 weight_decay=self.weight_decay,
             )
+            moments.step += 1
             param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:

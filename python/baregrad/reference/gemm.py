@@ -37,6 +37,8 @@ def gemm(
         raise ValueError("[gemm] beta is not 0 but there is no out to scale")
     result = output("gemm", "out", out, a, shape)
     apart("gemm", "out", result, a=a, b=b)
+    if bias is not None:
+        apart("gemm", "out", result, bias=bias)
 
     product = alpha * (a.astype(np.float64) @ b.astype(np.float64))
     if beta != 0:
