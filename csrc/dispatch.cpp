@@ -27,20 +27,15 @@ const Kernels& named(const std::string& name) {
                               "', expected one that this CPU has: " + names);
 }
 
-// Where the slots of an op lie in a table: from its first one to that of the next op.
-struct Slots {
-  size_t begin, end;
+struct Slot {
+  const char* op;
+  size_t offset, size;
 };
-Slots slots_of(const std::string& op) {
-  constexpr size_t kPastAdam = offsetof(Kernels, adam_step) + sizeof(Kernels::adam_step);
-  if (op == "gemm") return {offsetof(Kernels, gemm), offsetof(Kernels, unary_forward)};
-  if (op == "unary")
-    return {offsetof(Kernels, unary_forward), offsetof(Kernels, softmax_xent_forward)};
-  if (op == "softmax_xent")
-    return {offsetof(Kernels, softmax_xent_forward), offsetof(Kernels, adam_step)};
-  if (op == "adam_step") return {offsetof(Kernels, adam_step), kPastAdam};
-  throw std::invalid_argument("[use] op is '" + op + "', expected one that has slots");
-}
+constexpr Slot kSlots[] = {
+#define BAREGRAD_SLOT(op, slot) {#op, offsetof(Kernels, slot), sizeof(Kernels::slot)},
+    BAREGRAD_SLOTS(BAREGRAD_SLOT)
+#undef BAREGRAD_SLOT
+};
 
 void lay_over(Kernels& table, const Alternative& alternative) {
   void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -49,14 +44,18 @@ void lay_over(Kernels& table, const Alternative& alternative) {
       reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
   const std::string where = "[use] " + alternative.op + ": " + alternative.path;
   if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
-  const Slots slots = slots_of(alternative.op);
   Kernels filled = table;
   plugin(&filled);
-  char* const place = reinterpret_cast<char*>(&table) + slots.begin;
-  const char* const found = reinterpret_cast<char*>(&filled) + slots.begin;
-  if (memcmp(place, found, slots.end - slots.begin) == 0)
+  bool fills = false;
+  for (const Slot& slot : kSlots) {
+    char* const place = reinterpret_cast<char*>(&table) + slot.offset;
+    const char* const found = reinterpret_cast<char*>(&filled) + slot.offset;
+    if (alternative.op != slot.op || memcmp(place, found, slot.size) == 0) continue;
+    memcpy(place, found, slot.size);  // and nothing else that it may have filled
+    fills = true;
+  }
+  if (!fills)
     throw std::invalid_argument(where + " does not fill a slot of " + alternative.op);
-  memcpy(place, found, slots.end - slots.begin);  // and nothing else that it may have filled
 }
 
 }  // namespace

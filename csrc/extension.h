@@ -14,17 +14,15 @@ namespace baregrad {
 
 namespace py = pybind11;
 
-void bind_gemm(py::module_& m);
-void bind_unary(py::module_& m);
-void bind_softmax_xent(py::module_& m);
-void bind_adam_step(py::module_& m);
+#define BAREGRAD_BIND(op) void bind_##op(py::module_& m);
+BAREGRAD_OPS(BAREGRAD_BIND)
+#undef BAREGRAD_BIND
 
 inline void bind_extension(py::module_& m) {
   using namespace py::literals;
-  bind_gemm(m);
-  bind_unary(m);
-  bind_softmax_xent(m);
-  bind_adam_step(m);
+#define BAREGRAD_BIND(op) bind_##op(m);
+  BAREGRAD_OPS(BAREGRAD_BIND)
+#undef BAREGRAD_BIND
 
   m.def(
       "available",

@@ -21,6 +21,18 @@ typedef struct CUstream_st* cudaStream_t;
 // One list per family of elementwise ops, read by C++, Python and the tests.
 #define BAREGRAD_UNARY(kind) kind(relu) kind(tanh)
 
+// Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
+// plug-ins are filled from these two lists.
+#define BAREGRAD_OPS(op) op(gemm) op(unary) op(softmax_xent) op(adam_step)
+#define BAREGRAD_SLOTS(slot)                \
+  slot(gemm, gemm)                          \
+  slot(gemm, gemm_workspace)                \
+  slot(unary, unary_forward)                \
+  slot(unary, unary_backward)               \
+  slot(softmax_xent, softmax_xent_forward)  \
+  slot(softmax_xent, softmax_xent_backward) \
+  slot(adam_step, adam_step)
+
 namespace baregrad {
 
 // Element (b, i, j) is data[b * batch + i * row + j * col]. Strides are in elements; 0 repeats, a

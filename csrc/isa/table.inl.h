@@ -17,13 +17,9 @@ namespace baregrad::BAREGRAD_ISA {
 const Kernels* table() {
   static constexpr Kernels kernels = {
       .name = BAREGRAD_TEXT(BAREGRAD_ISA),
-      .gemm = gemm,
-      .gemm_workspace = gemm_workspace,
-      .unary_forward = unary_forward,
-      .unary_backward = unary_backward,
-      .softmax_xent_forward = softmax_xent_forward,
-      .softmax_xent_backward = softmax_xent_backward,
-      .adam_step = adam_step,
+#define BAREGRAD_FILL(op, slot) .slot = slot,
+      BAREGRAD_SLOTS(BAREGRAD_FILL)
+#undef BAREGRAD_FILL
       .probe_fma = probe_fma,
       .probe_copy = probe_copy,
   };

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,23 +48,47 @@ def shaped(op: str, name: str, value: NDArray, *expected: int | str) -> NDArray:
     return value
 
 
-def labels(op: str, value: object, n: int, c: int) -> NDArray:
-    """`value` as int64 class numbers, one for each of `n` rows, each in [0, c)."""
-    found = shaped(op, "labels", array(op, "labels", value), n)
+def integers(op: str, name: str, value: object, shape: tuple[int, ...], below: int) -> NDArray:
+    """`value` as int64 numbers of this shape, each in [0, below)."""
+    found = shaped(op, name, array(op, name, value), *shape)
     if found.dtype.kind not in "iu":
-        raise TypeError(f"[{op}] labels has dtype {found.dtype}, expected int64")
-    outside = np.flatnonzero((found < 0) | (found >= c))
+        raise TypeError(f"[{op}] {name} has dtype {found.dtype}, expected int64")
+    outside = np.flatnonzero((found < 0) | (found >= below))
     if len(outside):
-        row = outside[0]
-        raise IndexError(f"[{op}] labels[{row}] is {found[row]}, expected 0 <= label < {c}")
+        i = outside[0]
+        number = "label" if name == "labels" else name
+        raise IndexError(f"[{op}] {name}[{i}] is {found[i]}, expected 0 <= {number} < {below}")
     return found.astype(np.int64)
 
 
+def counts(
+    op: str, name: str, value: Sequence[int], least: int, length: int = 2
+) -> tuple[int, ...]:
+    """`value`, if it is `length` integers of at least `least`."""
+    found = tuple(int(v) for v in value)
+    if len(found) != length or min(found) < least:
+        raise ValueError(
+            f"[{op}] {name} is {shape_text(found)}, expected {length} integers of at least {least}"
+        )
+    return found
+
+
+def fits(op: str, *arrays: NDArray) -> tuple[int, ...]:
+    """The shape to which the arrays broadcast."""
+    try:
+        return np.broadcast_shapes(*(array.shape for array in arrays))
+    except ValueError:
+        shapes = " and ".join(shape_text(array.shape) for array in arrays)
+        raise ValueError(f"[{op}] shapes {shapes} do not broadcast together") from None
+
+
 def output(op: str, name: str, value: object, like: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """The array to write to: `value`, checked, or a new one."""
+    """The array to write to: `value`, checked, or a new one of the dtype of `like`."""
     if value is None:
         return np.empty(shape, like.dtype)
-    found = shaped(op, name, floats(op, name, value, like.dtype), *shape)
+    found = shaped(op, name, array(op, name, value), *shape)
+    if found.dtype != like.dtype:
+        raise TypeError(f"[{op}] {name} has dtype {found.dtype}, expected {like.dtype}")
     if not found.flags.writeable:
         raise ValueError(f"[{op}] {name} is read-only")
     return found
@@ -84,21 +110,60 @@ def apart(op: str, name: str, out: NDArray, may_be_same: bool = False, **inputs:
 def elementwise(formula: Callable[..., NDArray]) -> Callable[..., NDArray]:
     """A kernel from a formula of arrays of one shape: checked, in float64, written to `out`.
 
-    The formula's name is the kernel's, and its arguments are named in errors.
+    The formula's name is the kernel's, and its arguments are named in errors; what it takes by
+    keyword, such as alpha, is a number.
     """
     op, signature = formula.__name__, inspect.signature(formula)
+    by_position = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = [name for name, p in signature.parameters.items() if p.kind is by_position]
 
     @functools.wraps(formula)
     @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
-    def kernel(*args: NDArray, out: NDArray | None = None, **kwargs: NDArray) -> NDArray:
-        arrays = signature.bind(*args, **kwargs).arguments
+    def kernel(*args: NDArray, out: NDArray | None = None, **kwargs: Any) -> NDArray:
+        bound = signature.bind(*args, **kwargs).arguments
+        arrays = {name: bound[name] for name in names}
+        numbers = {name: value for name, value in bound.items() if name not in names}
         name, first = next(iter(arrays.items()))
         first = floats(op, name, first)
         for other, value in arrays.items():
             shaped(op, other, floats(op, other, value, first.dtype), *first.shape)
         result = output(op, "out", out, first, first.shape)
         apart(op, "out", result, may_be_same=True, **arrays)
-        result[...] = formula(*(array.astype(np.float64) for array in arrays.values()))
+        result[...] = formula(*(array.astype(np.float64) for array in arrays.values()), **numbers)
         return result
 
     return kernel
+
+
+def in_step(
+    op: str,
+    params: Sequence[NDArray],
+    grads: Sequence[NDArray],
+    learning_rate: NDArray,
+    **states: Sequence[NDArray],
+) -> float:
+    """The learning rate of an optimizer's step whose lists fit each other, element by element."""
+    lists = {"params": params, "grads": grads, **states}
+    for name, arrays in lists.items():
+        if not isinstance(arrays, (list, tuple)):
+            raise TypeError(
+                f"[{op}] {name} is a {type(arrays).__name__}, expected a list of arrays"
+            )
+        if len(arrays) != len(params):
+            raise ValueError(f"[{op}] {name} has {len(arrays)} arrays, expected {len(params)}")
+    for i in range(len(params)):
+        param = floats(op, f"params[{i}]", params[i])
+        rows = {f"{name}[{i}]": arrays[i] for name, arrays in lists.items()}
+        for name, value in rows.items():
+            shaped(op, name, floats(op, name, value, param.dtype), *param.shape)
+        inputs = {f"grads[{i}]": grads[i], "learning_rate": learning_rate}
+        written = {name: value for name, value in rows.items() if name not in inputs}
+        for name, value in written.items():
+            output(op, name, value, param, param.shape)
+            apart(op, name, value, False, **inputs)
+        for first, second in itertools.combinations(written, 2):
+            apart(op, first, written[first], False, **{second: written[second]})
+    like = params[0].dtype if len(params) else None
+    return float(
+        shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, like), 1)[0]
+    )

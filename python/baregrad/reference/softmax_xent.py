@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..typing import NDArray
-from .arguments import apart, floats, labels as check_labels, output, shaped
+from .arguments import apart, floats, integers, output, shaped
 
 
 @np.errstate(all="ignore")  # NaN and infinity flow as IEEE 754 says
@@ -19,7 +19,7 @@ def softmax_xent_forward(
     """
     op = "softmax_xent_forward"
     n, c = shaped(op, "logits", floats(op, "logits", logits), "n", "c").shape
-    label = check_labels(op, labels, n, c)
+    label = integers(op, "labels", labels, (n,), c)
     if weight is None:
         weight = np.ones(n, logits.dtype)
     weight = shaped(op, "weight", floats(op, "weight", weight, logits.dtype), n)
