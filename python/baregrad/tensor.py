@@ -263,9 +263,14 @@ class Tensor(Methods, Protocols):
             raise ValueError(
                 f"[in place] the result has shape {result.shape}, expected {self.shape}"
             )
-        kernels.moving(self.data).copy_strided(result.data, out=self.data)
-        if result.grad_fn is not None:
-            self.grad_fn, self.requires_grad = result.grad_fn, True
+        copy, function = kernels.moving(self.data).copy_strided, result.grad_fn
+        if function is not None and any(array is self.data for array in function.saved):
+            old = copy(self.data)
+            function.saved = tuple(old if a is self.data else a for a in function.saved)
+            function._versions = tuple(v for v in function._versions if v[0] is not self._version)
+        copy(result.data, out=self.data)
+        if function is not None:
+            self.grad_fn, self.requires_grad = function, True
             self._version.recorded += 1
             self._history = self._version.recorded
         return self._changed()
