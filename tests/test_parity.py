@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
     "all": (lambda t, x: t.all(x > 0, dim=1).float() + (x > -9).all().float(), [(3, 4)]),
     "any": (lambda t, x: t.any(x > 1, dim=1).float() + (x > 9).any().float(), [(3, 4)]),
     "eq": (lambda t, x: t.eq(x, x).float() + x.eq(0.5).float(), [(3, 4)]),
-    "eq: operators": (lambda t, x: (x == x).float() + (x != 0) + (x < 0) + (x <= 0) + (x > 0) + (x >= 0), [(3, 4)]),
+    "eq: operators": (lambda t, x: (x == x * 1).float() + (x != 0) + (x < 0) + (x <= 0) + (x > 0) + (x >= 0), [(3, 4)]),
     "bool": (lambda t, x: ((x > 0) & (x < 1) | ~(x > -1) ^ (x > 2)).bool(), [(3, 4)]),
     "softmax": (lambda t, x: t.softmax(x, 1) + x.softmax(dim=0), [(3, 4)]),
     "log_softmax": (lambda t, x: t.log_softmax(x, -1) + x.log_softmax(dim=0), [(3, 4, 2)]),

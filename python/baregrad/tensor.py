@@ -280,7 +280,7 @@ class Tensor(Methods, Protocols):
         return self
 
     def _check_history(self, op: str) -> None:
-        if self._history not in (_ANY_HISTORY, self._version.recorded):
+        if self._history != _ANY_HISTORY:
             raise RuntimeError(
                 f"[{op}] another view of this tensor's memory was changed in place while gradients "
                 "were recorded, expected x[i] = x[i] + y rather than x[i] += y, or to clone first"
@@ -293,14 +293,14 @@ class Tensor(Methods, Protocols):
         """A matrix (m, n) seen as (n, m), without a copy."""
         if self.ndim != 2:
             raise ValueError(f"[T] the tensor has shape {self.shape}, expected (m, n); or use .mT")
-        return self.transpose(0, 1)
+        return ops.swapped(self)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """(..., m, n) seen as (..., n, m), without a copy."""
         if self.ndim < 2:
             raise ValueError(f"[mT] the tensor has shape {self.shape}, expected (..., m, n)")
-        return self.transpose(-2, -1)
+        return ops.swapped(self)
 
     def to(
         self,
