@@ -75,8 +75,7 @@ class Call {
   View array(const std::string& name, py::handle value) const {
     std::optional<View> view = View::of(value, name);
     if (!view)
-      wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " +
-                 View::kind());
+      wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " + View::kind());
     return *view;
   }
 

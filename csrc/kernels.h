@@ -23,8 +23,8 @@ typedef struct CUstream_st* cudaStream_t;
 
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
-#define BAREGRAD_OPS(op) op(gemm) op(unary) op(softmax_xent) op(gather_rows) op(philox) \
-  op(sgd_step) op(adam_step)
+#define BAREGRAD_OPS(op) \
+  op(gemm) op(unary) op(softmax_xent) op(gather_rows) op(philox) op(sgd_step) op(adam_step)
 // clang-format off
 #define BAREGRAD_SLOTS(slot)                \
   slot(gemm, gemm)                          \

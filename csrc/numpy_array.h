@@ -111,7 +111,8 @@ using Workspace = pool::Block;
 // [0, bound): a label that is no class, a row that no table has. Here it can be read at once.
 class ErrorWord {
  public:
-  ErrorWord(const char* op, const char* name, int64_t bound) : op_(op), name_(name), bound_(bound) {}
+  ErrorWord(const char* op, const char* name, int64_t bound)
+      : op_(op), name_(name), bound_(bound) {}
   int64_t* pointer() { return &place_; }
 
   // Throws IndexError if there is such a number; `numbers` is the argument.

@@ -34,7 +34,8 @@ struct Pending {
 };
 
 std::list<Pending>& pending() {
-  static auto* instance = new std::list<Pending>;  // never destroyed: the device may be gone by then
+  static auto* instance =
+      new std::list<Pending>;  // never destroyed: the device may be gone by then
   return *instance;
 }
 

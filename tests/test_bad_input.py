@@ -129,7 +129,9 @@ def test_will_not_write_over_what_it_still_has_to_read(name: str) -> None:
         table.gemm(memory[:4, :4], f(4, 4), out=memory[1:, 1:])
     with pytest.raises(ValueError, match=r"\[relu_forward\] out shares memory with x, .* x itself"):
         table.relu_forward(memory[0], out=memory[0, ::-1])
-    with pytest.raises(ValueError, match=r"\[philox_dropout\] out shares memory with x, .* x itself"):
+    with pytest.raises(
+        ValueError, match=r"\[philox_dropout\] out shares memory with x, .* x itself"
+    ):
         table.philox_dropout(memory[0], i(0, 0), p=0.5, out=memory[0, ::-1])
     with pytest.raises(ValueError, match=r"\[gather_rows\] out shares memory with table"):
         table.gather_rows(memory, i(0), out=memory[:1])
@@ -148,14 +150,19 @@ def test_an_optimizer_writes_over_nothing_else_of_its_step(name: str) -> None:
         (adam(ms=[four, f(2, 3)], grads=[four, f(2, 3)]), "ms[0] shares memory with grads[0]"),
         (adam(params=[four, f(2, 3)], vs=[four, f(2, 3)]), "params[0] shares memory with vs[0]"),
         (adam(params=[across, six]), "params[0] shares memory with params[1]"),
-        (adam(params=[f(4), six], grads=[across, f(2, 3)]), "params[1] shares memory with grads[0]"),
+        (
+            adam(params=[f(4), six], grads=[across, f(2, 3)]),
+            "params[1] shares memory with grads[0]",
+        ),
         (adam(vs=[four, six], learning_rate=six[0, :1]), "vs[1] shares memory with learning_rate"),
         (adam(ms=[f(4), six], step=memory[6:8].view(np.int64)), "ms[1] shares memory with step"),
     ):
         sentence = re.escape(f"[adam_step] {sentence}, expected separate memory")
         with pytest.raises(ValueError, match=sentence):
             table.adam_step(**wrong)
-    with pytest.raises(ValueError, match=r"\[sgd_step\] params\[0\] shares memory with velocities\[1\]"):
+    with pytest.raises(
+        ValueError, match=r"\[sgd_step\] params\[0\] shares memory with velocities\[1\]"
+    ):
         table.sgd_step(**sgd(params=[across, f(2, 3)], velocities=[f(4), six]))
     # One after another in the same memory, and a gradient that is two parameters', are in order.
     table.adam_step(**adam(params=[four, six]))
@@ -165,7 +172,9 @@ def test_an_optimizer_writes_over_nothing_else_of_its_step(name: str) -> None:
 def test_an_optimizer_writes_in_place_or_not_at_all() -> None:
     from baregrad import _cpu
 
-    with pytest.raises(ValueError, match=r"params\[1\] has strides \(4, 8\) in bytes, expected a contig"):
+    with pytest.raises(
+        ValueError, match=r"params\[1\] has strides \(4, 8\) in bytes, expected a contig"
+    ):
         _cpu.adam_step(**adam(params=[f(4), f(3, 2).T]))
 
 

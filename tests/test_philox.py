@@ -135,9 +135,7 @@ def test_dropout_of_special_values(any_table: Any) -> None:
     assert_same_bits(any_table.philox_dropout(x, state(8), p=1.0), np.zeros_like(x))
 
 
-def test_dropout_backwards_is_dropout_of_the_gradient(
-    table: Any, rng: np.random.Generator
-) -> None:
+def test_dropout_backwards_is_dropout_of_the_gradient(table: Any, rng: np.random.Generator) -> None:
     x, dout = rng.standard_normal((2, 300), np.float32)
     out, dx = (table.philox_dropout(a, state(4), p=0.25) for a in (x, dout))
     np.testing.assert_array_equal(out == 0, dx == 0)

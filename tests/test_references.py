@@ -116,7 +116,11 @@ def test_sgd_step_is_the_algorithm_of_the_lecture(nesterov: bool, rng: np.random
 
 
 def test_gather_rows(rng: np.random.Generator) -> None:
-    table, rows, dout = rng.standard_normal((4, 3)), np.array([2, 0, 2]), rng.standard_normal((3, 3))
+    table, rows, dout = (
+        rng.standard_normal((4, 3)),
+        np.array([2, 0, 2]),
+        rng.standard_normal((3, 3)),
+    )
     got = reference.scatter_add_rows(dout, rows, np.zeros((4, 3)))
     want = numeric_gradient(lambda x: reference.gather_rows(x, rows), table, dout)
     np.testing.assert_allclose(got, want, atol=1e-8)
