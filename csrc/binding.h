@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dispatch.h"
 #include "profile.h"
@@ -48,12 +49,15 @@ class Call {
   View floats(const std::string& name, py::handle value) const {
     View view = array(name, value);
     expect_dtype(view, DType::float32);
-    return view.aligned();
+    if (!view.is_aligned()) return view.aligned();
+    return view;
   }
 
   // A float32 array in row-major order, copied if it was not.
   View contiguous(const std::string& name, py::handle value) const {
-    return floats(name, value).contiguous();
+    View view = floats(name, value);
+    if (!view.is_contiguous()) return view.contiguous();
+    return view;
   }
 
   // Class labels or row numbers: integers of any width, as contiguous int64.
@@ -76,7 +80,7 @@ class Call {
     std::optional<View> view = View::of(value, name);
     if (!view)
       wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " + View::kind());
-    return *view;
+    return std::move(*view);
   }
 
   // Where to write: `value` or, if that is None, a new float32 array.

@@ -27,6 +27,7 @@ inline Operand tensor_list(const Call& call, const std::string& name, py::handle
     call.wrong_value(name + " has " + std::to_string(list.size()) + " arrays, expected " +
                      std::to_string(params->views.size()));
   Operand operand = {name, written, {}};
+  operand.views.reserve(list.size());
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string here = name + "[" + std::to_string(i) + "]";
     const py::object array = list[i];

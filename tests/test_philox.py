@@ -204,6 +204,8 @@ def test_no_two_calls_draw_the_same_and_a_seed_starts_over() -> None:
         assert states == [[7, 0], [7, 2], [7, 2], [7, 3]]
         bg.manual_seed(7)
         assert random.philox_state(1).tolist() == [7, 0]
+        bg.manual_seed(np.int64(3))
+        assert random.philox_state(1).tolist() == [3, 0]
         bg.manual_seed(2**63 + 1)
         assert random.philox_state(1).dtype == np.int64
         assert random.philox_state(1).tolist() == [-(2**63) + 1, 1]
