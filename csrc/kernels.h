@@ -9,7 +9,7 @@
 // float32 unless their type says otherwise, contiguous unless a stride says otherwise, and an
 // output never overlaps an input unless the slot allows it. All sizes are int64_t and may be 0.
 //
-// Letters: GEMM m n k; rows n, classes c. `d` before a name is the gradient of that name.
+// Letters: GEMM m n k; rows n, classes c; images n, channels c, pixels s; features d. `d` before a name is the gradient of that name.
 
 #ifdef BAREGRAD_DEVICE  // _cuda and _sim: the last argument of a slot is the stream it runs on
 typedef struct CUstream_st* cudaStream_t;
@@ -23,15 +23,18 @@ typedef struct CUstream_st* cudaStream_t;
 
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
-#define BAREGRAD_OPS(op) op(gemm) op(unary) op(softmax_xent) op(adam_step)
-#define BAREGRAD_SLOTS(slot)                \
-  slot(gemm, gemm)                          \
-  slot(gemm, gemm_workspace)                \
-  slot(unary, unary_forward)                \
-  slot(unary, unary_backward)               \
-  slot(softmax_xent, softmax_xent_forward)  \
-  slot(softmax_xent, softmax_xent_backward) \
-  slot(adam_step, adam_step)
+#define BAREGRAD_OPS(op) \
+  op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm)
+#define BAREGRAD_SLOTS(slot)                                                                     \
+  slot(gemm, gemm) slot(gemm, gemm_workspace) slot(unary, unary_forward)                         \
+      slot(unary, unary_backward) slot(softmax_xent, softmax_xent_forward)                       \
+          slot(softmax_xent, softmax_xent_backward) slot(adam_step, adam_step)                   \
+              slot(softmax, softmax_forward) slot(softmax, log_softmax_forward)                  \
+                  slot(softmax, softmax_backward) slot(softmax, log_softmax_backward)            \
+                      slot(batch_norm, batch_norm_forward) slot(batch_norm, batch_norm_backward) \
+                          slot(layer_norm, layer_norm_forward)                                   \
+                              slot(layer_norm, layer_norm_backward)                              \
+                                  slot(layer_norm, layer_norm_backward_workspace)
 
 namespace baregrad {
 
@@ -93,6 +96,41 @@ struct Kernels {
   void (*adam_step)(float* param, const float* grad, float* m, float* v, int64_t n,
                     const float* learning_rate, const int64_t* step, double beta1, double beta2,
                     double epsilon, double weight_decay STREAM);
+
+  // x (n, c) -> out (n, c) = exp(x) / sum exp(x), or its logarithm. out may be x.
+  void (*softmax_forward)(const float* x, float* out, int64_t n, int64_t c STREAM);
+  void (*log_softmax_forward)(const float* x, float* out, int64_t n, int64_t c STREAM);
+  // saved (n, c) the output of forward, dout (n, c) -> dx (n, c) = saved (dout - sum saved dout),
+  // or for the logarithm dout - exp(saved) sum dout. dx may be saved or dout.
+  void (*softmax_backward)(const float* saved, const float* dout, float* dx, int64_t n,
+                           int64_t c STREAM);
+  void (*log_softmax_backward)(const float* saved, const float* dout, float* dx, int64_t n,
+                               int64_t c STREAM);
+
+  // x (n, c, s), weight, bias (c,) -> out (n, c, s) = weight (x - mean) r + bias, and mean, var (c,)
+  // over n and s; var divides by n s, r = 1 / sqrt(var + epsilon). n s is at least 1.
+  void (*batch_norm_forward)(const float* x, const float* weight, const float* bias, float* out,
+                             float* mean, float* var, int64_t n, int64_t c, int64_t s,
+                             double epsilon STREAM);
+  // x, dout (n, c, s), weight, mean, var (c,) -> with h = (x - mean) r and sums over n and s:
+  //   dbias (c,) = sum dout, dweight (c,) = sum dout h,
+  //   dx (n, c, s) = weight r (dout - dbias / (n s) - h dweight / (n s))
+  void (*batch_norm_backward)(const float* x, const float* dout, const float* weight,
+                              const float* mean, const float* var, float* dx, float* dweight,
+                              float* dbias, int64_t n, int64_t c, int64_t s, double epsilon STREAM);
+
+  // x (n, d), weight, bias (d,) -> out (n, d) = weight (x - mean) r + bias, and mean, r (n,) of each
+  // row; r = 1 / sqrt(var + epsilon), var divides by d.
+  void (*layer_norm_forward)(const float* x, const float* weight, const float* bias, float* out,
+                             float* mean, float* r, int64_t n, int64_t d, double epsilon STREAM);
+  // x, dout (n, d), weight (d,), mean, r (n,) -> with h = (x - mean) r, g = weight dout:
+  //   dx (n, d) = r (g - mean g - h mean(g h)), means over the row,
+  //   dweight (d,) = sum dout h, dbias (d,) = sum dout, over the rows
+  void (*layer_norm_backward)(const float* x, const float* dout, const float* weight,
+                              const float* mean, const float* r, float* dx, float* dweight,
+                              float* dbias, int64_t n, int64_t d, void* workspace STREAM);
+  // Bytes of scratch, aligned to 64, that layer_norm_backward wants: a function of the sizes alone.
+  int64_t (*layer_norm_backward_workspace)(int64_t n, int64_t d);
 
 #ifndef BAREGRAD_DEVICE
   // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds

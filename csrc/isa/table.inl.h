@@ -2,9 +2,14 @@
 #include "../kernels.h"
 #include "math.h"
 
+#include "../kernels/rows.inl.h"
+
 #include "../kernels/adam_step.inl.h"
+#include "../kernels/batch_norm.inl.h"
 #include "../kernels/gemm.inl.h"
+#include "../kernels/layer_norm.inl.h"
 #include "../kernels/probe.inl.h"
+#include "../kernels/softmax.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
 

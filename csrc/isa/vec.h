@@ -31,6 +31,10 @@ inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Bits bits(Vec v) { return reinterpret_cast<Bits>(v); }
 inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 
+constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
+constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
@@ -103,7 +107,7 @@ inline void store_upto(float* p, Vec v, int64_t n) {
 
 // Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.
 template <class Combine>
-inline float reduce(Vec v, Combine combine) {
+inline float combine_lanes(Vec v, Combine combine) {
   float lane[kLanes];
   store(lane, v);
   for (int half = kLanes / 2; half > 0; half /= 2)
@@ -111,10 +115,10 @@ inline float reduce(Vec v, Combine combine) {
   return lane[0];
 }
 inline float sum_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a + b; });
+  return combine_lanes(v, [](float a, float b) { return a + b; });
 }
 inline float max_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a > b ? a : b; });
+  return combine_lanes(v, [](float a, float b) { return a > b ? a : b; });
 }
 
 // Elements below which waking a thread costs more than it saves: 64 Ki take about 10 us.
