@@ -9,7 +9,8 @@
 // float32 unless their type says otherwise, contiguous unless a stride says otherwise, and an
 // output never overlaps an input unless the slot allows it. All sizes are int64_t and may be 0.
 //
-// Letters: GEMM m n k; rows n, classes c; images n, channels c, pixels s; features d. `d` before a name is the gradient of that name.
+// Letters: GEMM m n k; rows n, classes c, features d; images n, channels c, pixels s. `d` before a
+// name is the gradient of that name.
 
 #ifdef BAREGRAD_DEVICE  // _cuda and _sim: the last argument of a slot is the stream it runs on
 typedef struct CUstream_st* cudaStream_t;
@@ -25,16 +26,25 @@ typedef struct CUstream_st* cudaStream_t;
 // plug-ins are filled from these two lists.
 #define BAREGRAD_OPS(op) \
   op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm)
-#define BAREGRAD_SLOTS(slot)                                                                     \
-  slot(gemm, gemm) slot(gemm, gemm_workspace) slot(unary, unary_forward)                         \
-      slot(unary, unary_backward) slot(softmax_xent, softmax_xent_forward)                       \
-          slot(softmax_xent, softmax_xent_backward) slot(adam_step, adam_step)                   \
-              slot(softmax, softmax_forward) slot(softmax, log_softmax_forward)                  \
-                  slot(softmax, softmax_backward) slot(softmax, log_softmax_backward)            \
-                      slot(batch_norm, batch_norm_forward) slot(batch_norm, batch_norm_backward) \
-                          slot(layer_norm, layer_norm_forward)                                   \
-                              slot(layer_norm, layer_norm_backward)                              \
-                                  slot(layer_norm, layer_norm_backward_workspace)
+// clang-format off
+#define BAREGRAD_SLOTS(slot)                      \
+  slot(gemm, gemm)                                \
+  slot(gemm, gemm_workspace)                      \
+  slot(unary, unary_forward)                      \
+  slot(unary, unary_backward)                     \
+  slot(softmax_xent, softmax_xent_forward)        \
+  slot(softmax_xent, softmax_xent_backward)       \
+  slot(adam_step, adam_step)                      \
+  slot(softmax, softmax_forward)                  \
+  slot(softmax, log_softmax_forward)              \
+  slot(softmax, softmax_backward)                 \
+  slot(softmax, log_softmax_backward)             \
+  slot(batch_norm, batch_norm_forward)            \
+  slot(batch_norm, batch_norm_backward)           \
+  slot(layer_norm, layer_norm_forward)            \
+  slot(layer_norm, layer_norm_backward)           \
+  slot(layer_norm, layer_norm_backward_workspace)
+// clang-format on
 
 namespace baregrad {
 
@@ -51,6 +61,19 @@ struct ConstMatrix {
 
 struct GemmSize {
   int64_t batch, m, n, k;
+};
+
+// The shape that a strided kernel walks, outermost axis first, and the steps of one operand along
+// those axes in elements: 0 repeats, a negative one walks backwards. Bindings (csrc/strided.h) drop
+// axes of length 1 and merge neighbours that every operand walks as one, so that arrays in row-major
+// order have one axis. There is at least one axis: a single element is one of length 1.
+constexpr int kMaxRank = 8;
+struct Extents {
+  int32_t rank;
+  int64_t length[kMaxRank];
+};
+struct Strides {
+  int64_t step[kMaxRank];
 };
 
 enum UnaryKind : int32_t {

@@ -3,6 +3,7 @@
 #include "math.h"
 
 #include "../kernels/rows.inl.h"
+#include "../kernels/strided.inl.h"
 
 #include "../kernels/adam_step.inl.h"
 #include "../kernels/batch_norm.inl.h"
