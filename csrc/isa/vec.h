@@ -35,10 +35,6 @@ inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Bits bits(Vec v) { return reinterpret_cast<Bits>(v); }
 inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 
-constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
-constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
-constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
-
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);

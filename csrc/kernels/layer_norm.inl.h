@@ -29,8 +29,8 @@ void layer_norm_forward(const float* x, const float* weight, const float* bias, 
 }
 
 // Rows whose parts of dweight and dbias are summed in float32, one after another: enough chunks for
-// 64 threads, few enough that what the chunks leave is a fiftieth of x.
-inline int64_t layer_norm_chunk(int64_t n) { return least(divide_up(n, 64) + 3, 128); }
+// 64 threads, few enough that what they leave is little beside x.
+inline int64_t layer_norm_chunk(int64_t n) { return least(divide_up(n, 64) + 3, kSumDepth); }
 
 int64_t layer_norm_backward_workspace(int64_t n, int64_t d) {
   return divide_up(n, layer_norm_chunk(n)) * 2 * d * int64_t(sizeof(float));

@@ -45,10 +45,9 @@ py::tuple batch_norm_backward(py::handle x_, py::handle dout_, py::handle weight
   const View dx = View::make(DType::float32, x.shape);
   const View dweight = View::make(DType::float32, {c}), dbias = View::make(DType::float32, {c});
   call.run(double(x.size()) * kBatchNormCost, [&] {
-    kernels().batch_norm_backward(x.as<float>(), dout.as<float>(), weight.as<float>(),
-                                  mean.as<float>(), var.as<float>(), dx.as<float>(),
-                                  dweight.as<float>(), dbias.as<float>(), n, c, s,
-                                  epsilon STREAM_ARGUMENT);
+    kernels().batch_norm_backward(
+        x.as<float>(), dout.as<float>(), weight.as<float>(), mean.as<float>(), var.as<float>(),
+        dx.as<float>(), dweight.as<float>(), dbias.as<float>(), n, c, s, epsilon STREAM_ARGUMENT);
   });
   return py::make_tuple(dx.object, dweight.object, dbias.object);
 }

@@ -15,9 +15,8 @@ py::object softmax_forward(const char* op, decltype(Kernels::softmax_forward) Ke
   call.expect_apart(out, x, true);
   const View result = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
   const int64_t n = x.shape[0], c = x.shape[1];
-  call.run(double(n) * double(c) * kSoftmaxRowCost, [&] {
-    (kernels().*kernel)(x.as<float>(), result.as<float>(), n, c STREAM_ARGUMENT);
-  });
+  call.run(double(n) * double(c) * kSoftmaxRowCost,
+           [&] { (kernels().*kernel)(x.as<float>(), result.as<float>(), n, c STREAM_ARGUMENT); });
   out.assign(result);
   return out.object;
 }

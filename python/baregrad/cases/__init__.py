@@ -3,9 +3,17 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, gemm, softmax_xent, unary
+from . import adam_step, batch_norm, gemm, layer_norm, softmax, softmax_xent, unary
 from .case import Arguments, Case, unit_roundoff
 
-OPS = {"gemm": gemm, "unary": unary, "softmax_xent": softmax_xent, "adam_step": adam_step}
+OPS = {
+    "gemm": gemm,
+    "unary": unary,
+    "softmax_xent": softmax_xent,
+    "adam_step": adam_step,
+    "softmax": softmax,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+}
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
