@@ -72,11 +72,12 @@ class Call {
     return *view;
   }
 
-  // Where to write: `value` or, if that is None, a new float32 array.
-  View output(const char* name, py::handle value, const Shape& shape) const {
-    if (value.is_none()) return View::make(DType::float32, shape);
+  // Where to write: `value` or, if that is None, a new array.
+  View output(const char* name, py::handle value, const Shape& shape,
+              DType dtype = DType::float32) const {
+    if (value.is_none()) return View::make(dtype, shape);
     View view = array(name, value);
-    expect_dtype(view, DType::float32);
+    expect_dtype(view, dtype);
     expect_shape(view, shape);
     if (!view.writeable) wrong_value(view.name + " is read-only");
     if (repeats_memory(view))

@@ -21,12 +21,16 @@ typedef struct CUstream_st* cudaStream_t;
 
 // One list per family of elementwise ops, read by C++, Python and the tests.
 #define BAREGRAD_UNARY(kind) kind(relu) kind(tanh)
+// What reductions find, and reductions that find a place.
+#define BAREGRAD_REDUCE(kind) kind(sum) kind(mean) kind(max) kind(min) kind(var)
+#define BAREGRAD_PLACE(kind) kind(argmax) kind(argmin)
 
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
-#define BAREGRAD_OPS(op) \
-  op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm)
 // clang-format off
+#define BAREGRAD_OPS(op)                                                                      \
+  op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm) \
+  op(reduce)
 #define BAREGRAD_SLOTS(slot)                      \
   slot(gemm, gemm)                                \
   slot(gemm, gemm_workspace)                      \
@@ -43,7 +47,10 @@ typedef struct CUstream_st* cudaStream_t;
   slot(batch_norm, batch_norm_backward)           \
   slot(layer_norm, layer_norm_forward)            \
   slot(layer_norm, layer_norm_backward)           \
-  slot(layer_norm, layer_norm_backward_workspace)
+  slot(layer_norm, layer_norm_backward_workspace) \
+  slot(reduce, reduce)                            \
+  slot(reduce, reduce_workspace)                  \
+  slot(reduce, reduce_place)
 // clang-format on
 
 namespace baregrad {
@@ -79,6 +86,17 @@ struct Strides {
 enum UnaryKind : int32_t {
 #define BAREGRAD_ENUM(kind) unary_##kind,
   BAREGRAD_UNARY(BAREGRAD_ENUM)
+#undef BAREGRAD_ENUM
+};
+
+enum ReduceKind : int32_t {
+#define BAREGRAD_ENUM(kind) reduce_##kind,
+  BAREGRAD_REDUCE(BAREGRAD_ENUM)
+#undef BAREGRAD_ENUM
+};
+enum PlaceKind : int32_t {
+#define BAREGRAD_ENUM(kind) place_##kind,
+  BAREGRAD_PLACE(BAREGRAD_ENUM)
 #undef BAREGRAD_ENUM
 };
 
@@ -154,6 +172,19 @@ struct Kernels {
                               float* dbias, int64_t n, int64_t d, void* workspace STREAM);
   // Bytes of scratch, aligned to 64, that layer_norm_backward wants: a function of the sizes alone.
   int64_t (*layer_norm_backward_workspace)(int64_t n, int64_t d);
+
+  // x (kept, reduced) -> out (kept,), contiguous: over the reduced axes the sum; the mean, NaN of
+  // nothing; the largest or smallest, NaN if any is NaN; or var, the sum of (x - mean)^2 divided by
+  // max(n - correction, 0). The order of reduced axes is the binding's choice.
+  void (*reduce)(ReduceKind kind, const float* x, Extents kept, Strides kept_strides,
+                 Extents reduced, Strides reduced_strides, float* out, double correction,
+                 void* workspace STREAM);
+  // Bytes of scratch, aligned to 64, that reduce wants for so many elements.
+  int64_t (*reduce_workspace)(int64_t kept, int64_t reduced);
+  // x (kept, length), length at least 1, its elements `step` apart -> out (kept,), contiguous: where
+  // along length the first of the largest or smallest is, or the first NaN.
+  void (*reduce_place)(PlaceKind kind, const float* x, Extents kept, Strides kept_strides,
+                       int64_t length, int64_t step, int64_t* out STREAM);
 
 #ifndef BAREGRAD_DEVICE
   // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds

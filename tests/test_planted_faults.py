@@ -6,6 +6,7 @@ the table in use, and the cases of the op must find it.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,12 +125,8 @@ def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(fault: Fault, tmp_p
     source = tmp_path / f"{fault.op}.cu"
     shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
     plant(source, fault)
-    slots = {
-        "gemm": ["gemm"],
-        "unary": ["unary_forward", "unary_backward"],
-        "softmax_xent": ["softmax_xent_forward", "softmax_xent_backward"],
-        "adam_step": ["adam_step"],
-    }[fault.op]
+    contract = (SOURCES / "csrc" / "kernels.h").read_text()
+    slots = re.findall(rf"\bslot\({fault.op}, (\w+)\)", contract)
     with source.open("a") as text:
         fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots)
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")

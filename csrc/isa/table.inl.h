@@ -10,6 +10,7 @@
 #include "../kernels/gemm.inl.h"
 #include "../kernels/layer_norm.inl.h"
 #include "../kernels/probe.inl.h"
+#include "../kernels/reduce.inl.h"
 #include "../kernels/softmax.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"

@@ -23,11 +23,29 @@ inline void for_vectors(int64_t n, Body body) {
   if (j < n) body(Part{n - j}, j);
 }
 
+constexpr float kInfinity = __builtin_inff();
+
 struct Plus {
   static constexpr float kNothing = 0.f;
   template <class Number>
   static Number combine(Number a, Number b) {
     return a + b;
+  }
+};
+
+// The larger, the smaller; NaN if either is NaN.
+struct Larger {
+  static constexpr float kNothing = -kInfinity;
+  template <class Number>
+  static Number combine(Number a, Number b) {
+    return (b > a) | (b != b) ? b : a;
+  }
+};
+struct Smaller {
+  static constexpr float kNothing = kInfinity;
+  template <class Number>
+  static Number combine(Number a, Number b) {
+    return (b < a) | (b != b) ? b : a;
   }
 };
 
@@ -132,7 +150,7 @@ inline void fold_columns(int64_t rows, int64_t columns, double (&total)[kTotals]
   for (int64_t i = 0; i < rows;) {
     float sum[kTotals][kColumns];
     for (auto& sums : sum)
-      for (float& s : sums) s = Op::kNothing;
+      for (int64_t j = 0; j < columns; j += kLanes) store(sums + j, broadcast(Op::kNothing));
     const int64_t end = least(rows, i + kSumDepth * kTogether);
     for (; i + kTogether <= end; i += kTogether) {
       const auto a = row(i), b = row(i + 1), c = row(i + 2), d = row(i + 3);
@@ -173,7 +191,7 @@ struct SoftmaxRow {
 inline SoftmaxRow exponentials(const float* x, float* e, int64_t c) {
   const int64_t whole = c / kLanes * kLanes, tail = c - whole;
   // After the largest is taken away exp is at most 1: it cannot overflow.
-  Vec largest = load_n(x + whole, tail, -__builtin_inff());
+  Vec largest = load_n(x + whole, tail, -kInfinity);
   for (int64_t j = 0; j < whole; j += kLanes) largest = max(load(x + j), largest);
   const float row_max = max_lanes(largest);
 
@@ -184,7 +202,7 @@ inline SoftmaxRow exponentials(const float* x, float* e, int64_t c) {
     sum += v;
   }
   // exp(-inf - row_max) is 0, which adds nothing; it is NaN where the whole row has to be.
-  const Vec v = exp(load_n(x + whole, tail, -__builtin_inff()) - row_max);
+  const Vec v = exp(load_n(x + whole, tail, -kInfinity) - row_max);
   if (e) store_n(e + whole, v, tail);
   return {row_max, sum_lanes(sum + v)};
 }

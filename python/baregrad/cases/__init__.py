@@ -3,7 +3,7 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, batch_norm, gemm, layer_norm, softmax, softmax_xent, unary
+from . import adam_step, batch_norm, gemm, layer_norm, reduce, softmax, softmax_xent, unary
 from .case import Arguments, Case, unit_roundoff
 
 OPS = {
@@ -14,6 +14,7 @@ OPS = {
     "softmax": softmax,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
+    "reduce": reduce,
 }
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
