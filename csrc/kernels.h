@@ -21,6 +21,9 @@ typedef struct CUstream_st* cudaStream_t;
 
 // One list per family of elementwise ops, read by C++, Python and the tests.
 #define BAREGRAD_UNARY(kind) kind(relu) kind(tanh)
+// The kinds that a bias goes with: those whose derivative needs only their output.
+#define BAREGRAD_ACTIVATION(kind) kind(relu) kind(sigmoid) kind(tanh)
+
 // What reductions find, and reductions that find a place.
 #define BAREGRAD_REDUCE(kind) kind(sum) kind(mean) kind(max) kind(min) kind(var)
 #define BAREGRAD_PLACE(kind) kind(argmax) kind(argmin)
@@ -30,7 +33,7 @@ typedef struct CUstream_st* cudaStream_t;
 // clang-format off
 #define BAREGRAD_OPS(op)                                                                      \
   op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm) \
-  op(reduce)
+  op(reduce) op(bias_activation)
 #define BAREGRAD_SLOTS(slot)                      \
   slot(gemm, gemm)                                \
   slot(gemm, gemm_workspace)                      \
@@ -50,7 +53,9 @@ typedef struct CUstream_st* cudaStream_t;
   slot(layer_norm, layer_norm_backward_workspace) \
   slot(reduce, reduce)                            \
   slot(reduce, reduce_workspace)                  \
-  slot(reduce, reduce_place)
+  slot(reduce, reduce_place)                      \
+  slot(bias_activation, bias_activation_forward)  \
+  slot(bias_activation, bias_activation_backward)
 // clang-format on
 
 namespace baregrad {
@@ -185,6 +190,15 @@ struct Kernels {
   // along length the first of the largest or smallest is, or the first NaN.
   void (*reduce_place)(PlaceKind kind, const float* x, Extents kept, Strides kept_strides,
                        int64_t length, int64_t step, int64_t* out STREAM);
+
+  // x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias), f a kind of BAREGRAD_ACTIVATION. out may
+  // be x.
+  void (*bias_activation_forward)(UnaryKind kind, const float* x, const float* bias, float* out,
+                                  int64_t n, int64_t c, int64_t s STREAM);
+  // saved (n, c, s) the output of forward, dout (n, c, s) -> dx (n, c, s), dbias (c,) = sum of dx
+  // over n and s. dx may be saved or dout.
+  void (*bias_activation_backward)(UnaryKind kind, const float* saved, const float* dout, float* dx,
+                                   float* dbias, int64_t n, int64_t c, int64_t s STREAM);
 
 #ifndef BAREGRAD_DEVICE
   // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds

@@ -15,6 +15,8 @@
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
 
+#include "../kernels/bias_activation.inl.h"  // with the formulas of unary
+
 #define BAREGRAD_TEXT_OF(x) #x
 #define BAREGRAD_TEXT(x) BAREGRAD_TEXT_OF(x)
 

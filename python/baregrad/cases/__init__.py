@@ -3,7 +3,7 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, batch_norm, gemm, layer_norm, reduce, softmax, softmax_xent, unary
+from . import adam_step, batch_norm, bias_activation, gemm, layer_norm, reduce, softmax, softmax_xent, unary
 from .case import Arguments, Case, unit_roundoff
 
 OPS = {
@@ -15,6 +15,7 @@ OPS = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     "reduce": reduce,
+    "bias_activation": bias_activation,
 }
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
