@@ -5,10 +5,16 @@
 #include "../kernels/strided.inl.h"
 
 #include "../kernels/adam_step.inl.h"
+#include "../kernels/binary.inl.h"
+#include "../kernels/cast.inl.h"
+#include "../kernels/compare.inl.h"
+#include "../kernels/copy_strided.inl.h"
+#include "../kernels/fill.inl.h"
 #include "../kernels/gemm.inl.h"
 #include "../kernels/probe.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
+#include "../kernels/where.inl.h"
 
 #define BAREGRAD_TEXT_OF(x) #x
 #define BAREGRAD_TEXT(x) BAREGRAD_TEXT_OF(x)
