@@ -56,6 +56,15 @@ class Call {
     return floats(name, value).contiguous();
   }
 
+  // An array of any type that we know, with any strides.
+  View numbers(const char* name, py::handle value) const {
+    View view = array(name, value);
+    if (view.dtype == DType::other)
+      wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected one of " +
+                 known_dtypes());
+    return view.aligned();
+  }
+
   // Class labels: integers of any width, as contiguous int64.
   View labels(const char* name, py::handle value) const {
     View view = array(name, value);
@@ -118,8 +127,8 @@ class Call {
 
   // An output may be the very array of an elementwise input, but no other view of its memory.
   void expect_apart(const View& out, const View& in, bool may_be_same) const {
-    if (!overlap(out, in) || (may_be_same && out.data == in.data && out.strides == in.strides))
-      return;
+    const bool same = out.data == in.data && out.shape == in.shape && out.strides == in.strides;
+    if (!overlap(out, in) || (may_be_same && same)) return;
     wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
                 (may_be_same ? ", or " + in.name + " itself" : ""));
   }

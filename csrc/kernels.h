@@ -20,25 +20,40 @@ typedef struct CUstream_st* cudaStream_t;
 #endif
 
 // One list per family of elementwise ops, read by C++, Python and the tests.
-#define BAREGRAD_UNARY(kind) kind(relu) kind(tanh)
+// clang-format off
+#define BAREGRAD_UNARY(kind) \
+  kind(relu) kind(leaky_relu) kind(elu) kind(gelu) kind(silu) kind(sigmoid) kind(tanh) \
+  kind(softplus) kind(exp) kind(log) kind(sqrt) kind(abs) kind(neg) kind(sign)
+#define BAREGRAD_BINARY(kind) \
+  kind(add) kind(sub) kind(mul) kind(div) kind(pow) kind(maximum) kind(minimum)
+#define BAREGRAD_COMPARE(kind) kind(eq) kind(ne) kind(lt) kind(le) kind(gt) kind(ge)
 // The kinds that a bias goes with: those whose derivative needs only their output.
 #define BAREGRAD_ACTIVATION(kind) kind(relu) kind(sigmoid) kind(tanh)
-
 // What reductions find, and reductions that find a place.
 #define BAREGRAD_REDUCE(kind) kind(sum) kind(mean) kind(max) kind(min) kind(var)
 #define BAREGRAD_PLACE(kind) kind(argmax) kind(argmin)
+// The types of elements, as NumPy calls them and as C does.
+#define BAREGRAD_NUMBERS(number) \
+  number(float32, float) number(float64, double) number(int64, int64_t) number(uint8, uint8_t) \
+  number(boolean, bool)
 
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
-// clang-format off
-#define BAREGRAD_OPS(op)                                                                      \
-  op(gemm) op(unary) op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm) \
-  op(reduce) op(bias_activation)
+#define BAREGRAD_OPS(op) \
+  op(gemm) op(unary) op(binary) op(compare) op(where) op(fill) op(cast) op(copy_strided) \
+  op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm) op(reduce) \
+  op(bias_activation)
 #define BAREGRAD_SLOTS(slot)                      \
   slot(gemm, gemm)                                \
   slot(gemm, gemm_workspace)                      \
   slot(unary, unary_forward)                      \
   slot(unary, unary_backward)                     \
+  slot(binary, binary)                            \
+  slot(compare, compare)                          \
+  slot(where, where)                              \
+  slot(fill, fill)                                \
+  slot(cast, cast)                                \
+  slot(copy_strided, copy_strided)                \
   slot(softmax_xent, softmax_xent_forward)        \
   slot(softmax_xent, softmax_xent_backward)       \
   slot(adam_step, adam_step)                      \
@@ -88,22 +103,24 @@ struct Strides {
   int64_t step[kMaxRank];
 };
 
-enum UnaryKind : int32_t {
 #define BAREGRAD_ENUM(kind) unary_##kind,
-  BAREGRAD_UNARY(BAREGRAD_ENUM)
+enum UnaryKind : int32_t { BAREGRAD_UNARY(BAREGRAD_ENUM) };
 #undef BAREGRAD_ENUM
-};
-
-enum ReduceKind : int32_t {
+#define BAREGRAD_ENUM(kind) binary_##kind,
+enum BinaryKind : int32_t { BAREGRAD_BINARY(BAREGRAD_ENUM) };
+#undef BAREGRAD_ENUM
+#define BAREGRAD_ENUM(kind) compare_##kind,
+enum CompareKind : int32_t { BAREGRAD_COMPARE(BAREGRAD_ENUM) };
+#undef BAREGRAD_ENUM
 #define BAREGRAD_ENUM(kind) reduce_##kind,
-  BAREGRAD_REDUCE(BAREGRAD_ENUM)
+enum ReduceKind : int32_t { BAREGRAD_REDUCE(BAREGRAD_ENUM) };
 #undef BAREGRAD_ENUM
-};
-enum PlaceKind : int32_t {
 #define BAREGRAD_ENUM(kind) place_##kind,
-  BAREGRAD_PLACE(BAREGRAD_ENUM)
+enum PlaceKind : int32_t { BAREGRAD_PLACE(BAREGRAD_ENUM) };
 #undef BAREGRAD_ENUM
-};
+#define BAREGRAD_ENUM(name, type) number_##name,
+enum NumberType : int32_t { BAREGRAD_NUMBERS(BAREGRAD_ENUM) };
+#undef BAREGRAD_ENUM
 
 struct Kernels {
   const char* name;  // "avx2", "sim", ...; with a rung in place "avx2, gemm=ladder/0_naive"
@@ -116,12 +133,34 @@ struct Kernels {
   // Bytes of scratch, aligned to 64, that gemm wants for this size: a function of the size alone.
   int64_t (*gemm_workspace)(GemmSize size);
 
-  // x (n,) -> out (n,). out may be x.
-  void (*unary_forward)(UnaryKind kind, const float* x, float* out, int64_t n STREAM);
-  // saved (n,), dout (n,) -> dx (n,). What is saved is the kind's choice: relu saves its output.
-  // dx may be dout or saved.
+  // x (n,) -> out (n,). out may be x. alpha is the slope below 0 of leaky_relu and the scale of elu;
+  // the other kinds do not read it.
+  void (*unary_forward)(UnaryKind kind, const float* x, float* out, int64_t n, float alpha STREAM);
+  // saved (n,), dout (n,) -> dx (n,). Saved is the output of relu, sigmoid, tanh, exp and sqrt, and
+  // the input of the others; neg and sign do not read it. dx may be dout or saved.
   void (*unary_backward)(UnaryKind kind, const float* saved, const float* dout, float* dx,
-                         int64_t n STREAM);
+                         int64_t n, float alpha STREAM);
+
+  // a, b (...) -> out (...), contiguous. maximum and minimum are NaN where a or b is; of 0 and -0
+  // they give either. out may be a or b if those are contiguous.
+  void (*binary)(BinaryKind kind, const float* a, Strides a_strides, const float* b,
+                 Strides b_strides, float* out, Extents extents STREAM);
+  // a, b (...) -> out (...), contiguous, 0 or 1. With NaN all but ne are 0.
+  void (*compare)(CompareKind kind, const float* a, Strides a_strides, const float* b,
+                  Strides b_strides, uint8_t* out, Extents extents STREAM);
+  // condition, a, b (...) -> out (...), contiguous: a where condition is not 0, else b. out may be a
+  // or b if those are contiguous.
+  void (*where)(const uint8_t* condition, Strides condition_strides, const float* a,
+                Strides a_strides, const float* b, Strides b_strides, float* out,
+                Extents extents STREAM);
+  // out (...) = the first `item` bytes of bits; item is 1, 4 or 8
+  void (*fill)(void* out, Strides out_strides, Extents extents, uint64_t bits, int64_t item STREAM);
+  // x (n,) -> out (n,). A float becomes the nearest integer on the way to 0, or the nearest that
+  // there is, and 0 if it is NaN; an int64 the uint8 that is left of it modulo 256; a bool is x != 0.
+  void (*cast)(const void* x, NumberType from, void* out, NumberType to, int64_t n STREAM);
+  // x (...) -> out (...), items of 1, 4 or 8 bytes
+  void (*copy_strided)(const void* x, Strides x_strides, void* out, Strides out_strides,
+                       Extents extents, int64_t item STREAM);
 
   // logits (n, c), labels (n,), weight (n,) or null for ones
   //   -> loss (n,) = -weight log softmax(logits)[label]

@@ -7,6 +7,11 @@
 
 #include "../kernels/adam_step.inl.h"
 #include "../kernels/batch_norm.inl.h"
+#include "../kernels/binary.inl.h"
+#include "../kernels/cast.inl.h"
+#include "../kernels/compare.inl.h"
+#include "../kernels/copy_strided.inl.h"
+#include "../kernels/fill.inl.h"
 #include "../kernels/gemm.inl.h"
 #include "../kernels/layer_norm.inl.h"
 #include "../kernels/probe.inl.h"
@@ -14,6 +19,7 @@
 #include "../kernels/softmax.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
+#include "../kernels/where.inl.h"
 
 #include "../kernels/bias_activation.inl.h"  // with the formulas of unary
 

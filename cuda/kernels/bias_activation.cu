@@ -1,7 +1,7 @@
 // Bias and activation in one pass over what a product left; back, a block takes one channel, so that
 // dx and dbias come of one pass too.
+#include "activations.cuh"
 #include "sums.cuh"
-#include "unary_kinds.cuh"
 
 namespace baregrad {
 namespace {
@@ -12,7 +12,7 @@ __global__ void bias_activation_forward_kernel(const float* x, const float* bias
                                                int64_t n, int64_t c, int64_t s) {
   const int64_t stride = int64_t(gridDim.x) * blockDim.x;
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n * c * s; i += stride)
-    out[i] = Kind::forward(x[i] + bias[i / s % c]);
+    out[i] = Kind::forward(x[i] + bias[i / s % c], 0.f);
 }
 
 // saved, dout (n, c, s) -> dx (n, c, s), dbias (c,)
@@ -24,7 +24,7 @@ __global__ void bias_activation_backward_kernel(const float* saved, const float*
     RunningSum running;
     for (int64_t i = threadIdx.x; i < n * s; i += kThreads) {
       const int64_t place = (i / s * c + channel) * s + i % s;
-      const float d = Kind::backward(saved[place], dout[place]);
+      const float d = Kind::backward(saved[place], dout[place], 0.f);
       dx[place] = d;
       running.add(d);
     }
