@@ -33,38 +33,48 @@ __global__ void bias_activation_backward_kernel(const float* saved, const float*
   }
 }
 
+template <class Kind>
+void forward(const float* x, const float* bias, float* out, int64_t n, int64_t c, int64_t s,
+             cudaStream_t stream) {
+  if (n * c * s == 0) return;  // a grid of no blocks is an error
+  const unsigned blocks = blocks_for(n * c * s, kThreads);
+  bias_activation_forward_kernel<Kind><<<blocks, kThreads, 0, stream>>>(x, bias, out, n, c, s);
+}
+
+template <class Kind>
+void backward(const float* saved, const float* dout, float* dx, float* dbias, int64_t n, int64_t c,
+              int64_t s, cudaStream_t stream) {
+  if (c == 0) return;
+  const unsigned blocks = blocks_for(c, 1);
+  bias_activation_backward_kernel<Kind>
+      <<<blocks, kThreads, 0, stream>>>(saved, dout, dx, dbias, n, c, s);
+}
+
 }  // namespace
 
 void bias_activation_forward(UnaryKind kind, const float* x, const float* bias, float* out,
                              int64_t n, int64_t c, int64_t s, cudaStream_t stream) {
-  if (n * c * s == 0) return;  // a grid of no blocks is an error
-  const unsigned blocks = blocks_for(n * c * s, kThreads);
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                       \
-  case unary_##kind:                                              \
-    bias_activation_forward_kernel<kinds::kind>                   \
-        <<<blocks, kThreads, 0, stream>>>(x, bias, out, n, c, s); \
-    break;
+#define BAREGRAD_CASE(kind) \
+  case unary_##kind:        \
+    return forward<kinds::kind>(x, bias, out, n, c, s, stream);
     BAREGRAD_ACTIVATION(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
     default:
-      break;
+      return;
   }
 }
 
 void bias_activation_backward(UnaryKind kind, const float* saved, const float* dout, float* dx,
                               float* dbias, int64_t n, int64_t c, int64_t s, cudaStream_t stream) {
-  if (c == 0) return;
   switch (kind) {
-#define BAREGRAD_CASE(kind)                                                           \
-  case unary_##kind:                                                                  \
-    bias_activation_backward_kernel<kinds::kind>                                      \
-        <<<blocks_for(c, 1), kThreads, 0, stream>>>(saved, dout, dx, dbias, n, c, s); \
-    break;
+#define BAREGRAD_CASE(kind) \
+  case unary_##kind:        \
+    return backward<kinds::kind>(saved, dout, dx, dbias, n, c, s, stream);
     BAREGRAD_ACTIVATION(BAREGRAD_CASE)
 #undef BAREGRAD_CASE
     default:
-      break;
+      return;
   }
 }
 
