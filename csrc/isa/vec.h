@@ -135,7 +135,7 @@ inline void store_upto(float* p, Vec v, int64_t n) {
 
 // Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.
 template <class Combine>
-inline float reduce(Vec v, Combine combine) {
+inline float combine_lanes(Vec v, Combine combine) {
   float lane[kLanes];
   store(lane, v);
   for (int half = kLanes / 2; half > 0; half /= 2)
@@ -143,10 +143,10 @@ inline float reduce(Vec v, Combine combine) {
   return lane[0];
 }
 inline float sum_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a + b; });
+  return combine_lanes(v, [](float a, float b) { return a + b; });
 }
 inline float max_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a > b ? a : b; });
+  return combine_lanes(v, [](float a, float b) { return a > b ? a : b; });
 }
 
 // Elements below which waking a thread costs more than it saves: 64 Ki take about 10 us.

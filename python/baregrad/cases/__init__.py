@@ -3,7 +3,20 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, gather_rows, gemm, philox, sgd_step, softmax_xent, unary
+from . import (
+    adam_step,
+    batch_norm,
+    bias_activation,
+    gather_rows,
+    gemm,
+    layer_norm,
+    philox,
+    reduce,
+    sgd_step,
+    softmax,
+    softmax_xent,
+    unary,
+)
 from .case import Arguments, Case, unit_roundoff
 
 OPS = {
@@ -14,6 +27,11 @@ OPS = {
     "philox": philox,
     "sgd_step": sgd_step,
     "adam_step": adam_step,
+    "softmax": softmax,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
+    "reduce": reduce,
+    "bias_activation": bias_activation,
 }
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
