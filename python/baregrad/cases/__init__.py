@@ -3,9 +3,31 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, gemm, softmax_xent, unary
+from . import (
+    adam_step,
+    binary,
+    cast,
+    compare,
+    copy_strided,
+    fill,
+    gemm,
+    softmax_xent,
+    unary,
+    where,
+)
 from .case import Arguments, Case, unit_roundoff
 
-OPS = {"gemm": gemm, "unary": unary, "softmax_xent": softmax_xent, "adam_step": adam_step}
+OPS = {
+    "gemm": gemm,
+    "unary": unary,
+    "binary": binary,
+    "compare": compare,
+    "where": where,
+    "fill": fill,
+    "cast": cast,
+    "copy_strided": copy_strided,
+    "softmax_xent": softmax_xent,
+    "adam_step": adam_step,
+}
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
