@@ -7,6 +7,11 @@ from . import (
     adam_step,
     batch_norm,
     bias_activation,
+    binary,
+    cast,
+    compare,
+    copy_strided,
+    fill,
     gather_rows,
     gemm,
     layer_norm,
@@ -16,12 +21,19 @@ from . import (
     softmax,
     softmax_xent,
     unary,
+    where,
 )
 from .case import Arguments, Case, unit_roundoff
 
 OPS = {
     "gemm": gemm,
     "unary": unary,
+    "binary": binary,
+    "compare": compare,
+    "where": where,
+    "fill": fill,
+    "cast": cast,
+    "copy_strided": copy_strided,
     "softmax_xent": softmax_xent,
     "gather_rows": gather_rows,
     "philox": philox,
