@@ -6,8 +6,12 @@ import numpy as np
 
 
 def assert_within(got: np.ndarray, exact: np.ndarray, bound: np.ndarray) -> None:
-    """|got - exact| <= bound everywhere."""
+    """|got - exact| <= bound everywhere; integers are equal."""
     assert got.shape == exact.shape
+    if exact.dtype.kind in "iub":
+        assert got.dtype == exact.dtype
+        np.testing.assert_array_equal(got, exact)
+        return
     assert got.dtype == np.float32
     error = np.abs(got.astype(np.float64) - exact)
     outside = ~(error <= bound)  # NaN is outside

@@ -3,7 +3,11 @@
 #include "math.h"
 
 #include "../kernels/adam_step.inl.h"
+#include "../kernels/avgpool2d.inl.h"
+#include "../kernels/conv2d.inl.h"
 #include "../kernels/gemm.inl.h"
+#include "../kernels/im2col.inl.h"
+#include "../kernels/maxpool2d.inl.h"
 #include "../kernels/probe.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"

@@ -34,6 +34,8 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
+// p[0], p[2], ...: the even ones, and nothing beyond them.
+inline Vec load_even(const float* p);
 
 // a * b + c, rounded once where the instruction set can.
 inline Vec fma(Vec a, Vec b, Vec c);
@@ -47,6 +49,11 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
+inline Vec load_even(const float* p) {
+  const __m512i lanes =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+  return _mm512_permutex2var_ps(load(p), lanes, load(p + kLanes - 1));
+}
 
 #elif BAREGRAD_VECTOR_BYTES == 32
 inline __m256i first(int64_t n) {
@@ -59,6 +66,10 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
+inline Vec load_even(const float* p) {
+  const __m256 halves = _mm256_shuffle_ps(load(p), load(p + kLanes - 1), _MM_SHUFFLE(3, 1, 2, 0));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(halves), _MM_SHUFFLE(3, 1, 2, 0)));
+}
 
 #else
 inline Vec load_n(const float* p, int64_t n, float fill) {
@@ -68,6 +79,11 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 }
 inline void store_n(float* p, Vec v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+inline Vec load_even(const float* p) {
+  Vec v;
+  for (int i = 0; i < kLanes; ++i) v[i] = p[2 * i];
+  return v;
 }
 #if defined(__aarch64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
