@@ -106,6 +106,22 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec abs(Vec v) { return floats(bits(v) & 0x7fffffffu); }
 inline Vec copy_sign(Vec size, Vec sign) { return floats(bits(size) | (bits(sign) & 0x80000000u)); }
 
+// to[i step + j] = from[j][i] for i and j below 4
+inline void transpose_4x4(const float* const* from, float* to, int64_t step) {
+#if defined(__x86_64__)
+  __m128 a = _mm_loadu_ps(from[0]), b = _mm_loadu_ps(from[1]);
+  __m128 c = _mm_loadu_ps(from[2]), d = _mm_loadu_ps(from[3]);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + step, b);
+  _mm_storeu_ps(to + 2 * step, c);
+  _mm_storeu_ps(to + 3 * step, d);
+#else
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j) to[i * step + j] = from[j][i];
+#endif
+}
+
 // load_n and store_n where n is mostly a whole vector.
 inline Vec load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_n(p, n, 0.f);

@@ -53,24 +53,33 @@ inline void pack_sliver(const float* x, int64_t step, int64_t stride, int64_t wi
 
 typedef Vec Tile[kTileRows][kTileVectors];
 
-// a (k, kTileRows), b (k, kTileColumns) -> tile = a' b
+// a (k, kTileRows), b (k, kTileColumns) -> the first Rows rows of tile = a' b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
+template <int Rows>
 __attribute__((noinline)) void multiply_slivers(const float* a, const float* b, int64_t k,
                                                 Tile& tile) {
-  Vec sum[kTileRows][kTileVectors] = {};
+  Vec sum[Rows][kTileVectors] = {};
   for (int64_t p = 0; p < k; ++p, a += kTileRows, b += kTileColumns) {
     Vec row[kTileVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kTileVectors; ++j) row[j] = load(b + j * kLanes);
 #pragma GCC unroll 32
-    for (int i = 0; i < kTileRows; ++i)
+    for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
       for (int j = 0; j < kTileVectors; ++j) sum[i][j] = fma(broadcast(a[i]), row[j], sum[i][j]);
   }
 #pragma GCC unroll 32
-  for (int i = 0; i < kTileRows; ++i)
+  for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 8
     for (int j = 0; j < kTileVectors; ++j) tile[i][j] = sum[i][j];
+}
+
+// The same for a tile of which `rows` are wanted: of half of them or fewer, in half the time.
+template <int Rows = kTileRows>
+inline void multiply_tile(const float* a, const float* b, int64_t k, int64_t rows, Tile& tile) {
+  if constexpr (Rows > 1)
+    if (rows <= Rows / 2) return multiply_tile<Rows / 2>(a, b, k, rows, tile);
+  multiply_slivers<Rows>(a, b, k, tile);
 }
 
 struct ProductSize {
@@ -114,9 +123,9 @@ void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store&
       pack_b(part.column + j, columns, k0, k, sliver);
       for (int64_t i = 0; i < part.rows; i += kTileRows) {
         Tile tile;
-        multiply_slivers(packed_a + i * k, sliver, k, tile);
-        store(tile, Part{part.row + i, part.column + j, least(part.rows - i, kTileRows), columns,
-                         part.first});
+        const int64_t rows = least(part.rows - i, kTileRows);
+        multiply_tile(packed_a + i * k, sliver, k, rows, tile);
+        store(tile, Part{part.row + i, part.column + j, rows, columns, part.first});
       }
     }
   });
@@ -136,9 +145,10 @@ void multiply_packed(const float* packed_a, const float* packed_b, const Store& 
       for (int64_t j = j0; j < j1; j += kTileColumns)
         for (int64_t i = i0; i < i1; i += kTileRows) {
           Tile tile;
-          multiply_slivers(packed_a + i * k, packed_b + j * k, k, tile);
-          store(tile, Part{part.row + i, part.column + j, least(i1 - i, kTileRows),
-                           least(j1 - j, kTileColumns), part.first});
+          const int64_t rows = least(i1 - i, kTileRows);
+          multiply_tile(packed_a + i * k, packed_b + j * k, k, rows, tile);
+          store(tile,
+                Part{part.row + i, part.column + j, rows, least(j1 - j, kTileColumns), part.first});
         }
     }
   });

@@ -63,7 +63,7 @@ def case(kernel: str, windows: Windows) -> Case:
     weights = windows.o * (windows.c // windows.groups) * windows.cells
     return Case(
         kernel,
-        windows.sizes,
+        {"o": windows.o, **windows.sizes},
         partial(_arguments, kernel=kernel, windows=windows),
         partial(_run, kernel),
         partial(_bound, kernel, windows),

@@ -50,7 +50,7 @@ class Windows:
     @property
     def sizes(self) -> dict[str, int]:
         """What names a case: options only where they are not the default."""
-        sizes = {name: getattr(self, name) for name in ("n", "c", "h", "w", "o")}
+        sizes = {name: getattr(self, name) for name in ("n", "c", "h", "w")}
         sizes |= {"kh": self.kernel[0], "kw": self.kernel[1]}
         for name, default in (("stride", 1), ("padding", 0), ("dilation", 1)):
             for axis, value in zip("hw", getattr(self, name), strict=True):
