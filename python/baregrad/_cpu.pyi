@@ -106,6 +106,87 @@ def adam_step(
     weight_decay: float = 0.0,
     decoupled: bool = False,
 ) -> None: ...
+def conv2d_forward(
+    x: Floats,
+    w: Floats,
+    bias: Floats | None = None,
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+    out: Floats | None = None,
+) -> Floats: ...
+def conv2d_backward_input(
+    dout: Floats,
+    w: Floats,
+    shape: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Floats: ...
+def conv2d_backward_weight(
+    x: Floats,
+    dout: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Floats: ...
+def im2col(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+) -> Floats: ...
+def col2im(
+    columns: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+) -> Floats: ...
+def maxpool2d_forward(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+    out: Floats | None = None,
+) -> tuple[Floats, npt.NDArray[np.uint8]]: ...
+def maxpool2d_backward(
+    places: npt.NDArray[np.uint8],
+    dout: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+) -> Floats: ...
+def avgpool2d_forward(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+    out: Floats | None = None,
+) -> Floats: ...
+def avgpool2d_backward(
+    dout: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+) -> Floats: ...
 def available() -> list[str]: ...
 def in_use() -> str: ...
 def select(name: str, alternatives: Sequence[tuple[str, str, str]]) -> None: ...

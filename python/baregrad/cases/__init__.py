@@ -5,16 +5,20 @@ One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad
 
 from . import (
     adam_step,
+    avgpool2d,
     batch_norm,
     bias_activation,
     binary,
     cast,
     compare,
+    conv2d,
     copy_strided,
     fill,
     gather_rows,
     gemm,
+    im2col,
     layer_norm,
+    maxpool2d,
     philox,
     reduce,
     sgd_step,
@@ -44,6 +48,10 @@ OPS = {
     "layer_norm": layer_norm,
     "reduce": reduce,
     "bias_activation": bias_activation,
+    "conv2d": conv2d,
+    "im2col": im2col,
+    "maxpool2d": maxpool2d,
+    "avgpool2d": avgpool2d,
 }
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
