@@ -45,7 +45,7 @@ from .unary import (
     sqrt,
     tanh,
 )
-from .view import expand, flatten, permute, reshape, squeeze, t, transpose, unsqueeze, view
+from .view import expand, flatten, permute, reshape, squeeze, swapped, t, transpose, unsqueeze, view
 from .where import clamp, clamp_, where
 
 __all__ = [
@@ -125,6 +125,7 @@ __all__ = [
     "sub",
     "sub_",
     "sum",
+    "swapped",
     "t",
     "tanh",
     "transpose",
