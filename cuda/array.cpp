@@ -2,8 +2,13 @@
 
 #include <pybind11/numpy.h>
 
+#include <algorithm>
+#include <list>
 #include <new>
 #include <stdexcept>
+
+#include "../csrc/dispatch.h"
+#include "../csrc/strided.h"
 
 namespace baregrad {
 namespace {
@@ -14,22 +19,26 @@ void check(cudaError_t error, const char* what) {
   throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
 }
 
-// One for the process: the smallest bad row of all calls since an array was last read.
+// The smallest bad place of all calls of one op with one bound since an array was last read.
 struct Pending {
+  std::string op, name;
+  int64_t bound;
   Memory word{sizeof(int64_t)};
-  const char* op = nullptr;
-  int64_t classes = 0;
+  bool asked_for = false;  // by a call since then
 
-  Pending() { reset(); }
+  Pending(const char* op, const char* name, int64_t bound) : op(op), name(name), bound(bound) {
+    reset();
+  }
   void reset() {
     const int64_t none = INT64_MAX;
-    check(cudaMemcpy(word.data(), &none, sizeof none, cudaMemcpyHostToDevice), "labels");
-    op = nullptr;
+    check(cudaMemcpy(word.data(), &none, sizeof none, cudaMemcpyHostToDevice), op.c_str());
+    asked_for = false;
   }
 };
 
-Pending& pending() {
-  static Pending* instance = new Pending;  // never destroyed: the device may be gone by then
+std::list<Pending>& pending() {
+  static auto* instance =
+      new std::list<Pending>;  // never destroyed: the device may be gone by then
   return *instance;
 }
 
@@ -99,7 +108,7 @@ py::object Array::numpy() const {
 Array Array::contiguous() const {
   if (is_contiguous()) return *this;
   Array copy = make(dtype, shape);
-  copy_strided(*this, copy);
+  baregrad::copy(*this, copy);
   return copy;
 }
 
@@ -121,58 +130,35 @@ Array Array::reshape(Shape wanted) const {
   return {source.memory, source.data, dtype, wanted, contiguous_strides(wanted, size_of(dtype))};
 }
 
-Array Array::transposed() const {
-  if (shape.size() < 2)
-    throw py::value_error("[mT] array has shape " + text(shape) + ", expected (..., m, n)");
-  Array view = *this;
-  std::swap(view.shape.end()[-1], view.shape.end()[-2]);
-  std::swap(view.strides.end()[-1], view.strides.end()[-2]);
-  return view;
+void copy(const Array& from, const Array& to) {
+  const Walk<2> way = walk("copy", from.shape, from, to);
+  kernels().copy_strided(from.data, way.strides[0], to.data, way.strides[1], way.extents,
+                         size_of(from.dtype), current_stream());
+  check_device("copy");
 }
 
-void copy_strided(const Array& from, const Array& to) {
-  const Shape& shape = from.shape;
-  if (elements(shape) == 0) return;
-  const size_t item = size_t(size_of(from.dtype)), last = shape.size() - 1;
-  Shape index(shape.size(), 0);
-  for (;;) {  // the last axis in one call, a counter over the others
-    int64_t source = 0, target = 0;
-    for (size_t axis = 0; axis < last; ++axis) {
-      source += index[axis] * from.strides[axis];
-      target += index[axis] * to.strides[axis];
-    }
-    check(cudaMemcpy2DAsync(to.data + target, size_t(to.strides[last]), from.data + source,
-                            size_t(from.strides[last]), item, size_t(shape[last]),
-                            cudaMemcpyDeviceToDevice, current_stream()),
-          "copy");
-    size_t axis = last;
-    while (axis-- > 0) {
-      if (++index[axis] < shape[axis]) break;
-      index[axis] = 0;
-    }
-    if (axis == size_t(-1)) return;
-  }
+ErrorWord::ErrorWord(const char* op, const char* name, int64_t bound) {
+  std::list<Pending>& all = pending();
+  auto found = std::find_if(all.begin(), all.end(), [&](const Pending& p) {
+    return p.op == op && p.name == name && p.bound == bound;
+  });
+  if (found == all.end()) found = all.emplace(all.end(), op, name, bound);
+  found->asked_for = true;
+  word_ = reinterpret_cast<int64_t*>(found->word.data());
 }
-
-ErrorWord::ErrorWord(const char* op, int64_t classes) {
-  Pending& p = pending();
-  p.classes = p.op && p.classes != classes ? -1 : classes;  // which of them fails is not known
-  p.op = op;
-}
-
-int64_t* ErrorWord::pointer() const { return reinterpret_cast<int64_t*>(pending().word.data()); }
 
 void ErrorWord::raise_pending() {
-  Pending& p = pending();
-  if (!p.op) return;
-  int64_t row;
-  check(cudaMemcpy(&row, p.word.data(), sizeof row, cudaMemcpyDeviceToHost), p.op);
-  const std::string op = p.op, classes = p.classes < 0 ? "c" : std::to_string(p.classes);
-  p.reset();
-  if (row != INT64_MAX)
-    throw py::index_error("[" + op + "] labels[" + std::to_string(row) +
-                          "] is no class, expected 0 <= label < " + classes +
+  for (Pending& p : pending()) {
+    if (!p.asked_for) continue;
+    int64_t place;
+    check(cudaMemcpy(&place, p.word.data(), sizeof place, cudaMemcpyDeviceToHost), p.op.c_str());
+    p.asked_for = false;
+    if (place == INT64_MAX) continue;
+    p.reset();
+    throw py::index_error("[" + p.op + "] " + p.name + "[" + std::to_string(place) +
+                          "] is outside, " + expected_below(p.name, p.bound) +
                           " (found now that the device was read)");
+  }
 }
 
 }  // namespace baregrad

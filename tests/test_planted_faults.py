@@ -6,6 +6,7 @@ the table in use, and the cases of the op must find it.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,12 +46,43 @@ CPU = [
     Fault("gemm", "rounds products to bfloat16", "sum[i][j] = fma(broadcast(a[i]), row[j], sum[i][j]);",
           "sum[i][j] += floats(bits(broadcast(a[i]) * row[j]) & 0xffff0000u);"),
     Fault("unary", "lets a gradient through at 0", "out <= 0.f ? Vec{} : dout", "out < 0.f ? Vec{} : dout"),
-    Fault("unary", "leaves the tail unwritten", "store_n(out + i, Kind::forward(load_n(x + i, end - i, 0.f)), end - i);",
-          ""),
+    Fault("unary", "leaves the tail unwritten",
+          "store_n(out + i, Kind::forward(load_n(x + i, end - i, 0.f), alpha), end - i);", ""),
+    Fault("unary", "takes the slope of gelu for its probability", "fma(x, density, below) * dout", "below * dout"),
+    Fault("unary", "rounds alpha to a half", "x > 0.f ? dout : alpha * dout", "x > 0.f ? dout : 0.5f * dout"),
+    Fault("binary", "takes the first of a column for all its rows", "load_steps(p + j * a_step", "load_steps(a + j * a_step"),
+    Fault("binary", "computes powers in single precision", "log2(a == 0.0 ? doubles(1) : a)",
+          "__builtin_convertvector(__builtin_convertvector(log2(a == 0.0 ? doubles(1) : a), HalfVec), Doubles)"),
+    Fault("binary", "swaps the operands of a difference", "return a - b;", "return b - a;"),
+    Fault("compare", "takes equal for less", "return a < b;", "return a <= b;"),
+    Fault("compare", "steps through b as through a", "load_steps(q + j * b_step, b_step", "load_steps(q + j * a_step, a_step"),
+    Fault("where", "asks the first condition for a whole row", "load_bools(c + j * c_step, c_step", "load_bools(c + j * c_step, 0"),
+    Fault("where", "chooses the wrong one", "holds ? x : y", "holds ? y : x"),
+    Fault("fill", "fills the gaps between the elements", "row[j * step] = value", "row[j] = value"),
+    Fault("fill", "leaves the last element", "for (int64_t j = 0; j < n; ++j) row[j] = value",
+          "for (int64_t j = 0; j + 1 < n; ++j) row[j] = value"),
+    Fault("cast", "lets a large float run over", "if (x >= kEnd) return kMost;", ""),
+    Fault("cast", "rounds to nearest", "return x == x ? To(x) : To(0);", "return x == x ? To(x + From(0.5)) : To(0);"),
+    Fault("copy_strided", "copies a plane as it lies", "out[i * out_row + j * out_column] = x[i * x_row + j * x_column]",
+          "out[i * out_row + j * out_column] = x[i * x_column + j * x_row]"),
+    Fault("copy_strided", "leaves the last rows of a plane", "least(kCopyTile, rows - i)", "least(kCopyTile, rows - i - 1)"),
     Fault("softmax_xent", "does not take the largest logit away", "exp(load(x + j) - row_max)", "exp(load(x + j))"),
     Fault("softmax_xent", "counts the tail's empty lanes", "exp(load_n(x + whole, tail, -__builtin_inff()) - row_max)",
           "exp(load_n(x + whole, tail, row_max) - row_max)"),
     Fault("softmax_xent", "forgets the weight in the gradient", "w / row.sum", "1.f / row.sum"),
+    Fault("philox", "stops one round short", "constexpr int kRounds = 10;", "constexpr int kRounds = 9;"),
+    Fault("philox", "forgets the upper half of the counter", "c1 = low >> 32", "c1 = {}"),
+    Fault("philox", "gives the second half of the blocks first", "{reinterpret_cast<Vec>(even_lanes(front, back))",
+          "{reinterpret_cast<Vec>(odd_lanes(front, back))"),
+    Fault("philox", "takes the logarithm of 0", "join(w.word[0], w.word[2]))) + 0x1p-24f", "join(w.word[0], w.word[2])))"),
+    Fault("philox", "does not scale what it keeps", "v * scale : Vec{}", "v : Vec{}"),
+    Fault("gather_rows", "drops the last column of a tail", "for (int64_t j = begin; j < end; j += kLanes)",
+          "for (int64_t j = begin; j + 1 < end; j += kLanes)"),
+    Fault("gather_rows", "misses the last row of the table", "rows[i] >= last) continue;", "rows[i] + 1 >= last) continue;"),
+    Fault("sgd_step", "takes the old velocity for Nesterov's", "fma(keep, v, g) : v", "v : v"),
+    Fault("sgd_step", "leaves the velocity as it was", "store_upto(tensor.velocity + i, v, n);", ""),
+    Fault("adam_step", "lets a decoupled decay into the gradient", "Decoupled ? grad : fma(decay, param, grad)",
+          "fma(decay, param, grad)"),
     Fault("adam_step", "forgets the second bias correction", "1 / (1 - power(beta2, *step))", "1"),
     Fault("adam_step", "squares the gradient's moment", "rest2 * g * g", "rest2 * m * m"),
 ]  # fmt: skip
@@ -61,8 +93,30 @@ CUDA = [
     Fault("gemm", "reads a tile before it is whole", "      __syncthreads();\n      for (int p = 0",
           "      for (int p = 0"),
     Fault("unary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("unary", "takes silu for sigmoid", "return x * sigmoid::of(x);", "return sigmoid::of(x);"),
+    Fault("binary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("binary", "reads b with the steps of a", "b[offset_of(i, extents, b_strides)]", "b[offset_of(i, extents, a_strides)]"),
+    Fault("compare", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("compare", "takes equal for greater", "return a > b;", "return a >= b;"),
+    Fault("where", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("where", "asks for the condition of another element", "offset_of(i, extents, condition_strides)", "i"),
+    Fault("fill", "fills the gaps between the elements", "out[offset_of(i, extents, out_strides)]", "out[i]"),
+    Fault("fill", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("cast", "lets a large float run over", "if (x >= kEnd) return kMost;", ""),
+    Fault("cast", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
+    Fault("copy_strided", "copies in the order of memory", "x[offset_of(i, extents, x_strides)]", "x[i]"),
+    Fault("copy_strided", "takes a byte for a float",
+          "if (item == 4) copy_items<uint32_t>", "if (item == 4) copy_items<uint8_t>"),
     Fault("softmax_xent", "sums half the lanes", "sum = warp_reduce(sum, Sum());",
           "sum += __shfl_xor_sync(0xffffffffu, sum, 16);"),
+    Fault("philox", "keeps the key as it was", "low += 0x9e3779b9u, ", ""),
+    Fault("philox", "writes whole blocks only", "w < kWords && b * kWords + w < n; ++w",
+          "w < kWords && b * kWords + kWords <= n; ++w"),
+    Fault("gather_rows", "takes the first of 32 rows alone", "found &= found - 1", "found = 0"),
+    Fault("gather_rows", "copies the columns of one warp alone", "for (int64_t j = lane; j < d; j += kWarp)\n    out",
+          "for (int64_t j = lane; j < d; j += d)\n    out"),
+    Fault("sgd_step", "takes the first tensor for all", "some.tensor[blockIdx.y]", "some.tensor[0]"),
+    Fault("sgd_step", "decays nothing", "decay * tensor.param[i]", "0 * tensor.param[i]"),
     Fault("adam_step", "reads the rate before it is there", "__syncthreads();", ""),
 ]  # fmt: skip
 
@@ -124,12 +178,8 @@ def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(fault: Fault, tmp_p
     source = tmp_path / f"{fault.op}.cu"
     shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
     plant(source, fault)
-    slots = {
-        "gemm": ["gemm"],
-        "unary": ["unary_forward", "unary_backward"],
-        "softmax_xent": ["softmax_xent_forward", "softmax_xent_backward"],
-        "adam_step": ["adam_step"],
-    }[fault.op]
+    contract = (SOURCES / "csrc" / "kernels.h").read_text()
+    slots = re.findall(rf"\bslot\({fault.op}, (\w+)\)", contract)
     with source.open("a") as text:
         fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots)
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")

@@ -97,10 +97,8 @@ def output(op: str, name: str, value: object, like: NDArray, shape: tuple[int, .
 def apart(op: str, name: str, out: NDArray, may_be_same: bool = False, **inputs: NDArray) -> None:
     """An output shares no memory with an input, though elementwise ops may write over it."""
     for other, array_ in inputs.items():
-        same = (
-            may_be_same and out.ctypes.data == array_.ctypes.data and out.strides == array_.strides
-        )
-        if np.may_share_memory(out, array_) and not same:
+        layouts = ((a.ctypes.data, a.shape, a.strides) for a in (out, array_))
+        if np.may_share_memory(out, array_) and not (may_be_same and len({*layouts}) == 1):
             or_itself = f", or {other} itself" if may_be_same else ""
             raise ValueError(
                 f"[{op}] {name} shares memory with {other}, expected separate memory{or_itself}"
@@ -156,14 +154,17 @@ def in_step(
         rows = {f"{name}[{i}]": arrays[i] for name, arrays in lists.items()}
         for name, value in rows.items():
             shaped(op, name, floats(op, name, value, param.dtype), *param.shape)
-        inputs = {f"grads[{i}]": grads[i], "learning_rate": learning_rate}
-        written = {name: value for name, value in rows.items() if name not in inputs}
-        for name, value in written.items():
-            output(op, name, value, param, param.shape)
-            apart(op, name, value, False, **inputs)
-        for first, second in itertools.combinations(written, 2):
-            apart(op, first, written[first], False, **{second: written[second]})
+            if name != f"grads[{i}]":
+                output(op, name, value, param, param.shape)
     like = params[0].dtype if len(params) else None
-    return float(
-        shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, like), 1)[0]
-    )
+    rate = shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, like), 1)
+
+    # Parameters are taken in any order: what is written is nothing else that the step touches.
+    named = {f"{name}[{i}]": a for name, arrays in lists.items() for i, a in enumerate(arrays)}
+    written = {name: a for name, a in named.items() if not name.startswith("grads")}
+    read = {name: a for name, a in named.items() if name not in written}
+    for name, out in written.items():
+        apart(op, name, out, False, learning_rate=rate, **read)
+    for first, second in itertools.combinations(written, 2):
+        apart(op, first, written[first], False, **{second: written[second]})
+    return float(rate[0])
