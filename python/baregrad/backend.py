@@ -69,7 +69,7 @@ class Backend:
     def full(self, shape: Shape, value: float, dtype: Any = np.float32) -> Any:
         """A new array (shape) filled with `value`."""
         if self.array is np.ndarray:
-            return np.full(shape, value, dtype)
+            return np.full(shape, value, dtype) if shape else np.array(value, dtype)
         return self.table.fill(self.empty(shape, dtype), value)
 
     def broadcast_to(self, x: Array, shape: Shape) -> Any:
