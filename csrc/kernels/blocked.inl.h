@@ -85,7 +85,7 @@ struct ProductSize {
 
 // A part of a product: rows and columns of c, and the block of k that they sum. The first block
 // sets c, the others add to it.
-struct Part {
+struct ProductPart {
   int64_t row, column, rows, columns;
   bool first;
 };
@@ -109,8 +109,8 @@ inline int64_t product_floats(ProductSize size) {
 
 // Slivers of b (k, columns), packed as they are used, times all rows of packed_a -> store
 template <class PackB, class Store>
-void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store& store, Part part,
-                        int64_t k0, int64_t k, bool serial) {
+void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store& store,
+                        ProductPart part, int64_t k0, int64_t k, bool serial) {
   const int64_t slivers = divide_up(part.columns, kTileColumns);
   parallel_for(slivers, serial ? slivers : 1, [&](int64_t begin, int64_t end) {
     alignas(64) float sliver[kBlockK * kTileColumns];
@@ -122,7 +122,7 @@ void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store&
         Tile tile;
         const int64_t rows = least(part.rows - i, kTileRows);
         multiply_tile(packed_a + i * k, sliver, k, rows, tile);
-        store(tile, Part{part.row + i, part.column + j, rows, columns, part.first});
+        store(tile, ProductPart{part.row + i, part.column + j, rows, columns, part.first});
       }
     }
   });
@@ -130,8 +130,8 @@ void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store&
 
 // packed_a (rows / kTileRows slivers), packed_b (columns / kTileColumns slivers) -> store
 template <class Store>
-void multiply_packed(const float* packed_a, const float* packed_b, const Store& store, Part part,
-                     int64_t k, bool serial) {
+void multiply_packed(const float* packed_a, const float* packed_b, const Store& store,
+                     ProductPart part, int64_t k, bool serial) {
   const int64_t row_tasks = divide_up(part.rows, kTaskRows);
   const int64_t tasks = row_tasks * divide_up(part.columns, kTaskColumns);
   parallel_for(tasks, serial ? tasks : 1, [&](int64_t begin, int64_t end) {
@@ -144,8 +144,8 @@ void multiply_packed(const float* packed_a, const float* packed_b, const Store& 
           Tile tile;
           const int64_t rows = least(i1 - i, kTileRows);
           multiply_tile(packed_a + i * k, packed_b + j * k, k, rows, tile);
-          store(tile,
-                Part{part.row + i, part.column + j, rows, least(j1 - j, kTileColumns), part.first});
+          store(tile, ProductPart{part.row + i, part.column + j, rows, least(j1 - j, kTileColumns),
+                                  part.first});
         }
     }
   });
@@ -181,7 +181,7 @@ void multiply_blocked(ProductSize size, const PackA& pack_a, const PackB& pack_b
           for (int64_t i = begin * kTileRows; i < least(end * kTileRows, m); i += kTileRows)
             pack_a(m0 + i, least(m - i, kTileRows), k0, k, packed_a + i * k);
         });
-        const Part part = {m0, n0, m, n, k0 == 0};
+        const ProductPart part = {m0, n0, m, n, k0 == 0};
         if (streaming)
           multiply_streaming(packed_a, pack_b, store, part, k0, k, serial);
         else
