@@ -50,21 +50,19 @@ CPU = [
           "store_n(out + i, Kind::forward(load_n(x + i, end - i, 0.f), alpha), end - i);", ""),
     Fault("unary", "takes the slope of gelu for its probability", "fma(x, density, below) * dout", "below * dout"),
     Fault("unary", "rounds alpha to a half", "x > 0.f ? dout : alpha * dout", "x > 0.f ? dout : 0.5f * dout"),
-    Fault("binary", "takes the first of a column for all its rows", "load_steps(p + j * a_step", "load_steps(a + j * a_step"),
-    Fault("binary", "computes powers in single precision", "log2(a == 0.0 ? doubles(1) : a)",
-          "__builtin_convertvector(__builtin_convertvector(log2(a == 0.0 ? doubles(1) : a), HalfVec), Doubles)"),
+    Fault("binary", "takes the first row of a for all", "load_steps(p + j * a_step", "load_steps(a + j * a_step"),
+    Fault("binary", "ends the series of a logarithm early", "p * z + 1 / 5.", "0. * p + 1 / 5."),
     Fault("binary", "swaps the operands of a difference", "return a - b;", "return b - a;"),
     Fault("compare", "takes equal for less", "return a < b;", "return a <= b;"),
-    Fault("compare", "steps through b as through a", "load_steps(q + j * b_step, b_step", "load_steps(q + j * a_step, a_step"),
+    Fault("compare", "takes the first row of b for all", "load_steps(q + j * b_step", "load_steps(b + j * b_step"),
     Fault("where", "asks the first condition for a whole row", "load_bools(c + j * c_step, c_step", "load_bools(c + j * c_step, 0"),
     Fault("where", "chooses the wrong one", "holds ? x : y", "holds ? y : x"),
-    Fault("fill", "fills the gaps between the elements", "row[j * step] = value", "row[j] = value"),
+    Fault("fill", "skips every other element", "row[j * step] = value", "row[(j & ~1) * step] = value"),
     Fault("fill", "leaves the last element", "for (int64_t j = 0; j < n; ++j) row[j] = value",
           "for (int64_t j = 0; j + 1 < n; ++j) row[j] = value"),
     Fault("cast", "lets a large float run over", "if (x >= kEnd) return kMost;", ""),
     Fault("cast", "rounds to nearest", "return x == x ? To(x) : To(0);", "return x == x ? To(x + From(0.5)) : To(0);"),
-    Fault("copy_strided", "copies a plane as it lies", "out[i * out_row + j * out_column] = x[i * x_row + j * x_column]",
-          "out[i * out_row + j * out_column] = x[i * x_column + j * x_row]"),
+    Fault("copy_strided", "repeats the first column of a tile", "x[i * x_row + j * x_column]", "x[i * x_row + j0 * x_column]"),
     Fault("copy_strided", "leaves the last rows of a plane", "least(kCopyTile, rows - i)", "least(kCopyTile, rows - i - 1)"),
     Fault("softmax_xent", "does not take the largest logit away", "exp(load(x + j) - row_max)", "exp(load(x + j))"),
     Fault("softmax_xent", "counts the tail's empty lanes", "exp(load_n(x + whole, tail, -__builtin_inff()) - row_max)",
@@ -95,16 +93,17 @@ CUDA = [
     Fault("unary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
     Fault("unary", "takes silu for sigmoid", "return x * sigmoid::of(x);", "return sigmoid::of(x);"),
     Fault("binary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
-    Fault("binary", "reads b with the steps of a", "b[offset_of(i, extents, b_strides)]", "b[offset_of(i, extents, a_strides)]"),
+    Fault("binary", "reads the neighbour's b", "offset_of(i, extents, b_strides)", "offset_of(i / 2 * 2, extents, b_strides)"),
     Fault("compare", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
     Fault("compare", "takes equal for greater", "return a > b;", "return a >= b;"),
     Fault("where", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
-    Fault("where", "asks for the condition of another element", "offset_of(i, extents, condition_strides)", "i"),
-    Fault("fill", "fills the gaps between the elements", "out[offset_of(i, extents, out_strides)]", "out[i]"),
+    Fault("where", "asks for the condition of another element", "offset_of(i, extents, condition_strides)",
+          "offset_of(i / 2, extents, condition_strides)"),
+    Fault("fill", "skips every other element", "offset_of(i, extents, out_strides)", "offset_of(i / 2 * 2, extents, out_strides)"),
     Fault("fill", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
     Fault("cast", "lets a large float run over", "if (x >= kEnd) return kMost;", ""),
     Fault("cast", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
-    Fault("copy_strided", "copies in the order of memory", "x[offset_of(i, extents, x_strides)]", "x[i]"),
+    Fault("copy_strided", "copies an element twice", "offset_of(i, extents, x_strides)", "offset_of(i / 2 * 2, extents, x_strides)"),
     Fault("copy_strided", "takes a byte for a float",
           "if (item == 4) copy_items<uint32_t>", "if (item == 4) copy_items<uint8_t>"),
     Fault("softmax_xent", "sums half the lanes", "sum = warp_reduce(sum, Sum());",
@@ -121,10 +120,17 @@ CUDA = [
 ]  # fmt: skip
 
 
+NEEDS = {"bias_activation": ["unary"]}  # ops with the formulas of another
+
+
 def plant(file: Path, fault: Fault) -> None:
     text = file.read_text()
     assert text.count(fault.right) >= 1, f"{file.name} no longer has {fault.right!r}"
     file.write_text(text.replace(fault.right, fault.wrong, 1))
+
+
+def slots(op: str) -> list[str]:
+    return re.findall(rf"slot\({op}, (\w+)\)", (SOURCES / "csrc" / "kernels.h").read_text())
 
 
 def assert_caught(fault: Fault, table: Any, schedules: list[Callable[[], None]]) -> None:
@@ -149,11 +155,16 @@ def test_a_fault_in_a_cpu_kernel_is_caught(fault: Fault, tmp_path: Path) -> None
     shutil.copytree(SOURCES / "csrc", tmp_path / "csrc")
     plant(tmp_path / "csrc" / "kernels" / f"{fault.op}.inl.h", fault)
     plugin = tmp_path / "plugin.cpp"
+    # Of the kernels only this one: to compile all of them takes ten times as long.
+    table = tmp_path / "csrc" / "isa" / "table.inl.h"
+    wanted = {fault.op, *NEEDS.get(fault.op, ())}
+    includes = re.findall(r'(#include ".*?(\w+)(?:\.inl)?\.h")', table.read_text())
+    kept = [line for line, stem in includes if stem in wanted or stem not in OPS]
+    table.write_text("\n".join([*kept, ""]))
+    fills = " ".join(f"table->{slot} = baregrad::{isa}::{slot};" for slot in slots(fault.op))
     plugin.write_text(
         f'#include "csrc/isa/{isa}.cpp"\n'
-        "void baregrad_plugin(baregrad::Kernels* table) {\n"
-        f"  const char* name = table->name;\n  *table = *baregrad::{isa}::table();\n"
-        "  table->name = name;\n}\n"
+        f"void baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n"
     )
     library = compile_shared(
         [plugin, tmp_path / "csrc" / "threads.cpp"],
@@ -162,6 +173,7 @@ def test_a_fault_in_a_cpu_kernel_is_caught(fault: Fault, tmp_path: Path) -> None
         "-Wno-unused-parameter",
         "-Wno-unused-but-set-parameter",
         "-Wno-unused-variable",
+        "-Wno-unused-function",
     )
     try:
         _cpu.select(isa, [(fault.op, fault.what, str(library))])
@@ -178,10 +190,8 @@ def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(fault: Fault, tmp_p
     source = tmp_path / f"{fault.op}.cu"
     shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
     plant(source, fault)
-    contract = (SOURCES / "csrc" / "kernels.h").read_text()
-    slots = re.findall(rf"\bslot\({fault.op}, (\w+)\)", contract)
     with source.open("a") as text:
-        fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots)
+        fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots(fault.op))
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")
     library = compile_shared(
         [translate_cu(source, tmp_path / "plugin.cpp")],
