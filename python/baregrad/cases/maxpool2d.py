@@ -75,6 +75,4 @@ _shapes = [
 ]
 _kernels = ("maxpool2d_forward", "maxpool2d_backward")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
-benchmarks = [
-    case(kernel, Windows(128, 32, 28, 28, (2, 2), stride=(2, 2))) for kernel in _kernels
-]
+benchmarks = [case(kernel, Windows(128, 32, 28, 28, (2, 2), stride=(2, 2))) for kernel in _kernels]
