@@ -90,21 +90,23 @@ struct ProductPart {
   bool first;
 };
 
-// Whether a is so small and b so wide that each thread packs b for itself, a sliver at a time in
-// its first-level cache, while all of a stays near.
+// Whether a is so small that all of it stays near.
+inline bool stays_near(ProductSize size) { return size.m * least(size.k, kBlockK) <= kNearFloats; }
+
+// Whether, b being wide too, each thread packs b for itself, a sliver at a time in its first-level
+// cache, and streams it past a.
 inline bool streams(ProductSize size) {
-  return size.m * least(size.k, kBlockK) <= kNearFloats && size.n >= kManySlivers * kTileColumns;
+  return stays_near(size) && size.n >= kManySlivers * kTileColumns;
 }
 
+// Floats of workspace. No product with fewer rows, columns or terms wants more.
 inline int64_t packed_a_floats(ProductSize size) {
   return round_up(least(size.m, kPanelRows), kTileRows) * least(size.k, kBlockK);
 }
-inline int64_t packed_b_floats(ProductSize size) {
-  if (streams(size)) return 0;
-  return round_up(least(size.n, kPanelColumns), kTileColumns) * least(size.k, kBlockK);
-}
 inline int64_t product_floats(ProductSize size) {
-  return packed_a_floats(size) + packed_b_floats(size);
+  const int64_t columns =
+      least(size.n, stays_near(size) ? kManySlivers * kTileColumns : kPanelColumns);
+  return packed_a_floats(size) + round_up(columns, kTileColumns) * least(size.k, kBlockK);
 }
 
 // Slivers of b (k, columns), packed as they are used, times all rows of packed_a -> store
