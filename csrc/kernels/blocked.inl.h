@@ -85,32 +85,34 @@ struct ProductSize {
 
 // A part of a product: rows and columns of c, and the block of k that they sum. The first block
 // sets c, the others add to it.
-struct Part {
+struct ProductPart {
   int64_t row, column, rows, columns;
   bool first;
 };
 
-// Whether a is so small and b so wide that each thread packs b for itself, a sliver at a time in
-// its first-level cache, while all of a stays near.
+// Whether a is so small that all of it stays near.
+inline bool stays_near(ProductSize size) { return size.m * least(size.k, kBlockK) <= kNearFloats; }
+
+// Whether, b being wide too, each thread packs b for itself, a sliver at a time in its first-level
+// cache, and streams it past a.
 inline bool streams(ProductSize size) {
-  return size.m * least(size.k, kBlockK) <= kNearFloats && size.n >= kManySlivers * kTileColumns;
+  return stays_near(size) && size.n >= kManySlivers * kTileColumns;
 }
 
+// Floats of workspace. No product with fewer rows, columns or terms wants more.
 inline int64_t packed_a_floats(ProductSize size) {
   return round_up(least(size.m, kPanelRows), kTileRows) * least(size.k, kBlockK);
 }
-inline int64_t packed_b_floats(ProductSize size) {
-  if (streams(size)) return 0;
-  return round_up(least(size.n, kPanelColumns), kTileColumns) * least(size.k, kBlockK);
-}
 inline int64_t product_floats(ProductSize size) {
-  return packed_a_floats(size) + packed_b_floats(size);
+  const int64_t columns =
+      least(size.n, stays_near(size) ? kManySlivers * kTileColumns : kPanelColumns);
+  return packed_a_floats(size) + round_up(columns, kTileColumns) * least(size.k, kBlockK);
 }
 
 // Slivers of b (k, columns), packed as they are used, times all rows of packed_a -> store
 template <class PackB, class Store>
-void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store& store, Part part,
-                        int64_t k0, int64_t k, bool serial) {
+void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store& store,
+                        ProductPart part, int64_t k0, int64_t k, bool serial) {
   const int64_t slivers = divide_up(part.columns, kTileColumns);
   parallel_for(slivers, serial ? slivers : 1, [&](int64_t begin, int64_t end) {
     alignas(64) float sliver[kBlockK * kTileColumns];
@@ -122,7 +124,7 @@ void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store&
         Tile tile;
         const int64_t rows = least(part.rows - i, kTileRows);
         multiply_tile(packed_a + i * k, sliver, k, rows, tile);
-        store(tile, Part{part.row + i, part.column + j, rows, columns, part.first});
+        store(tile, ProductPart{part.row + i, part.column + j, rows, columns, part.first});
       }
     }
   });
@@ -130,8 +132,8 @@ void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store&
 
 // packed_a (rows / kTileRows slivers), packed_b (columns / kTileColumns slivers) -> store
 template <class Store>
-void multiply_packed(const float* packed_a, const float* packed_b, const Store& store, Part part,
-                     int64_t k, bool serial) {
+void multiply_packed(const float* packed_a, const float* packed_b, const Store& store,
+                     ProductPart part, int64_t k, bool serial) {
   const int64_t row_tasks = divide_up(part.rows, kTaskRows);
   const int64_t tasks = row_tasks * divide_up(part.columns, kTaskColumns);
   parallel_for(tasks, serial ? tasks : 1, [&](int64_t begin, int64_t end) {
@@ -144,8 +146,8 @@ void multiply_packed(const float* packed_a, const float* packed_b, const Store& 
           Tile tile;
           const int64_t rows = least(i1 - i, kTileRows);
           multiply_tile(packed_a + i * k, packed_b + j * k, k, rows, tile);
-          store(tile,
-                Part{part.row + i, part.column + j, rows, least(j1 - j, kTileColumns), part.first});
+          store(tile, ProductPart{part.row + i, part.column + j, rows, least(j1 - j, kTileColumns),
+                                  part.first});
         }
     }
   });
@@ -181,7 +183,7 @@ void multiply_blocked(ProductSize size, const PackA& pack_a, const PackB& pack_b
           for (int64_t i = begin * kTileRows; i < least(end * kTileRows, m); i += kTileRows)
             pack_a(m0 + i, least(m - i, kTileRows), k0, k, packed_a + i * k);
         });
-        const Part part = {m0, n0, m, n, k0 == 0};
+        const ProductPart part = {m0, n0, m, n, k0 == 0};
         if (streaming)
           multiply_streaming(packed_a, pack_b, store, part, k0, k, serial);
         else

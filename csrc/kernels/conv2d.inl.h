@@ -32,7 +32,7 @@ struct Places {
   const float* bias;  // or null
   bool add;
 
-  void operator()(const Tile& tile, const Part& part) const {
+  void operator()(const Tile& tile, const ProductPart& part) const {
     const bool fresh = part.first && !add;
     for_each_run(grid, part.column, part.columns,
                  [&](int64_t image, int64_t y, int64_t x, int64_t at, int64_t length) {

@@ -53,7 +53,7 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
     const auto pack_b = [=](int64_t j, int64_t columns, int64_t k0, int64_t k, float* sliver) {
       pack_sliver<kTileColumns>(b.data + k0 * b.row + j * b.col, b.row, b.col, columns, k, sliver);
     };
-    const auto store = [=](const Tile& tile, const Part& part) {
+    const auto store = [=](const Tile& tile, const ProductPart& part) {
       // The first block of k brings beta and bias; later ones add to what is there.
       Update update = {alpha, 1.f, nullptr};
       if (part.first) update = {alpha, beta, bias ? bias + part.column : nullptr};

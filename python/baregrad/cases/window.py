@@ -25,6 +25,7 @@ class Windows:
 
     @property
     def image(self) -> tuple[int, int, int, int]:
+        """n, c, h, w."""
         return self.n, self.c, self.h, self.w
 
     @property
@@ -45,6 +46,7 @@ class Windows:
 
     @property
     def cells(self) -> int:
+        """The pixels of a window, of one channel."""
         return self.kernel[0] * self.kernel[1]
 
     @property
@@ -59,6 +61,7 @@ class Windows:
         return sizes | ({"groups": self.groups} if self.groups != 1 else {})
 
     def options(self, *names: str) -> dict[str, Any]:
+        """These of its fields, as arguments of a kernel."""
         return {name: getattr(self, name) for name in names}
 
 
