@@ -16,6 +16,7 @@ from .backend import kernels
 from .choice import use, use_environment
 from .profiling import profile
 from .random import manual_seed
+from .saving import load, save
 from .tensor import (
     Tensor,
     as_tensor,
@@ -42,11 +43,13 @@ __all__ = [
     "int64",
     "is_grad_enabled",
     "kernels",
+    "load",
     "manual_seed",
     "nn",
     "no_grad",
     "optim",
     "profile",
+    "save",
     "set_num_threads",
     "tensor",
     "train",
