@@ -26,6 +26,8 @@ class Recipe:
 
 
 _RECIPES = {
+    ("digits", "mlp"): Recipe(lr=3e-3),
+    ("digits", "linear"): Recipe(lr=1e-2),
     ("mnist", "mlp"): Recipe(epochs=15, batch_size=128, lr=3e-3),
     ("mnist", "cnn"): Recipe(epochs=5, batch_size=128, lr=1e-3),
     ("mnist", "linear"): Recipe(epochs=10, batch_size=128, lr=1e-3),
