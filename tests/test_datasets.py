@@ -269,7 +269,10 @@ def test_targets_of_floats_make_a_regression(tmp_path):
     ("content", "message"),
     [
         ({"a": np.zeros(3)}, "has a, expected x and y"),
-        ({"x": np.zeros((10, 2)), "y": np.zeros(9)}, r"y has shape \(9,\), expected \(10,\)"),
+        (
+            {"x": np.zeros((10, 2)), "y": np.zeros(9)},
+            r"x and y have shapes \(10, 2\) and \(9,\), expected",
+        ),
         ({"x": np.full((10, 2), np.nan), "y": np.zeros(10)}, "x has values that are no finite"),
         ({"x": np.array([{}] * 10), "y": np.zeros(10)}, "is not a whole .npz of arrays"),
         ({"x": np.zeros((2, 2)), "y": np.zeros(2)}, "of 2 rows, expected some in each part"),

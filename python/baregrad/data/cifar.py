@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -69,13 +70,13 @@ def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
     """Reads three members and unpacks nothing to the disk."""
     content = []
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             for name, size in (("train.bin", 5 * _PART), ("test.bin", _PART), (_NAMES, 0)):
                 member = archive.getmember(f"cifar-100-binary/{name}")
                 file = archive.extractfile(member) or io.BytesIO()
                 length = size * _RECORD or min(member.size, 10_000)
                 content.append(read_exactly("cifar100", file, length, name))
-    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+    except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"[cifar100] {path} is damaged: {error}") from error
     train, test = (np.frombuffer(c, np.uint8).reshape(-1, _RECORD) for c in content[:2])
     return train, test, content[2].decode()

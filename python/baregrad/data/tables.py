@@ -33,23 +33,28 @@ def from_npz(
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ValueError(f"[from_npz] {path} is not a whole .npz of arrays: {error}") from error
-    if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
-        x, y = (np.concatenate([arrays[f"{n}_train"], arrays[f"{n}_test"]]) for n in "xy")
-        learn, held = len(arrays["x_train"]), len(arrays["x_test"])
-        train, kept = _shuffled("from_npz", learn, seed, valid)
-        parts = [train, kept, np.arange(learn, learn + held)]
-    elif {"x", "y"} <= set(arrays):
+        held = len(arrays["x_test"]) if "x_test" in arrays else 0
+        if held:
+            for name in "xy":
+                arrays[name] = np.concatenate([arrays[f"{name}_train"], arrays[f"{name}_test"]])
         x, y = arrays["x"], arrays["y"]
-        parts = _shuffled("from_npz", len(x), seed, valid, test)
-    else:
+    except KeyError:
         raise ValueError(
             f"[from_npz] {path} has {', '.join(arrays) or 'nothing'}, expected x and y, "
             "or x_train, y_train, x_test and y_test"
+        ) from None
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, MemoryError) as error:
+        raise ValueError(f"[from_npz] {path} is not a whole .npz of arrays: {error}") from error
+    if x.ndim < 2 or y.shape != x.shape[:1]:
+        raise ValueError(
+            f"[from_npz] {path}: x and y have shapes {x.shape} and {y.shape}, "
+            "expected (n, ...) and (n,)"
         )
-    if len(x) != len(y) or y.ndim != 1:
-        raise ValueError(f"[from_npz] {path}: y has shape {y.shape}, expected ({len(x)},)")
+    if held:
+        learn = len(x) - held
+        parts = [*_shuffled("from_npz", learn, seed, valid), np.arange(learn, len(x))]
+    else:
+        parts = _shuffled("from_npz", len(x), seed, valid, test)
     x = x / np.float32(255) if x.dtype == np.uint8 else _finite(path, "x", x)
     names: list[str] = []
     if y.dtype.kind == "f":
@@ -85,7 +90,7 @@ def from_csv(
             raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")
     table = {name: column for name, column in table.items() if name not in ignore}
     rows = list(zip(*table.values(), strict=True))
-    whole = [row for row in rows if not any(cell.strip().lower() in _MISSING for cell in row)]
+    whole = [row for row in rows if not any(cell.lower() in _MISSING for cell in row)]
     if len(whole) < len(rows):
         warnings.warn(
             f"[from_csv] {len(rows) - len(whole)} of {len(rows)} rows of {path} have a missing "
@@ -95,6 +100,8 @@ def from_csv(
     table = dict(zip(table, zip(*whole, strict=True), strict=False))
     parts = _shuffled("from_csv", len(whole), seed, valid, test)
     goal = table.pop(target)
+    if not table:
+        raise ValueError(f"[from_csv] {path} has only {target!r}, expected columns of inputs")
     if encoding is None:
         kinds = [_kind(path, name, column, parts[0]) for name, column in table.items()]
         of_target = _kind(path, target, goal, parts[0], integers_are_text=True)
@@ -113,7 +120,8 @@ def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
     """The columns of a table by the names in its first line."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            names, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
+            lines = ([cell.strip() for cell in row] for row in csv.reader(file, strict=True))
+            names, *rows = [line for line in lines if line] or [[]]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"[from_csv] {path} is not a table of text: {error}") from error
     for number, row in enumerate(rows, start=1):
@@ -141,6 +149,7 @@ def encode(
             numbers = _numbers(cells)
             if numbers is None:
                 raise ValueError(f"[from_csv] {path}: {column['name']} is text, expected numbers")
+            numbers = _finite(path, column["name"], numbers)
             blocks.append((numbers[:, None] - column["mean"]) / column["deviation"])
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
@@ -150,7 +159,7 @@ def _kind(
 ) -> dict[str, Any]:
     """How a column is encoded, by its training rows."""
     numbers = _numbers(column)
-    integers = all(re.fullmatch(r"[+-]?\d+", cell.strip()) for cell in column)
+    integers = all(re.fullmatch(r"[+-]?\d+", cell) for cell in column)
     if numbers is not None and not (integers and integers_are_text):
         some = _finite(path, name, numbers)[train].astype(np.float64)
         return {"name": name, "mean": float(some.mean()), "deviation": float(some.std()) or 1.0}
