@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -101,7 +100,7 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
     beside = f".{target.name}."
     for stale in target.parent.glob(f"{glob.escape(beside)}*.tmp"):
         _sweep(stale)
-    temporary = target.parent / f"{beside}{secrets.token_hex(4)}.tmp"
+    temporary = target.parent / f"{beside}{os.urandom(4).hex()}.tmp"
     try:
         with temporary.open("xb") as file:
             if fcntl:

@@ -46,9 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
-    except (argparse.ArgumentTypeError, ArithmeticError, ImportError, OSError) as error:
+    except (
+        argparse.ArgumentTypeError,
+        ArithmeticError,
+        ImportError,
+        MemoryError,
+        OSError,
+    ) as error:
         parser.error(str(error))
-    except (AttributeError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         if not str(error).startswith("["):  # not a sentence of ours: a fault, to be reported
             raise
         parser.error(str(error))

@@ -42,10 +42,12 @@ def positive(text: str) -> float:
     return value
 
 
-def add_machine(parser: argparse.ArgumentParser) -> None:
+def add_machine(parser: argparse.ArgumentParser, devices: bool = True) -> None:
     """--device, --use and --threads, which `machine` follows."""
     group = parser.add_argument_group("where it runs")
-    group.add_argument("--device", default="cpu", help="cpu (the default) or sim")
+    parser.set_defaults(device="cpu")
+    if devices:
+        group.add_argument("--device", help="cpu (the default) or sim")
     group.add_argument("--use", metavar="SPEC", help="which kernels: reference, isa=avx2, ...")
     group.add_argument(
         "--threads", type=at_least(1), metavar="N", help="results do not depend on it"

@@ -63,8 +63,9 @@ def load_network(path: Path) -> Network:
             f"[load] {path} has tensors only, expected a network of nn's layers"
         )
     try:
-        return Network(model, json.loads(header["preprocess"]), json.loads(header["classes"]))
-    except (KeyError, ValueError):
+        said, classes = json.loads(header["preprocess"]), json.loads(header["classes"])
+        return Network(model, {**said, "shape": list(said["shape"])}, list(classes))
+    except (KeyError, TypeError, ValueError):
         raise ValueError(
             f"[load] {path} does not say how its inputs are made, expected a file of baregrad train"
         ) from None

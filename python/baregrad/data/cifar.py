@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tarfile
 import zlib
 from pathlib import Path
 
@@ -68,6 +67,8 @@ def _records(path: Path, count: int) -> NDArray:
 
 def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
     """Reads three members and unpacks nothing to the disk."""
+    import tarfile  # here and not above, so that the package starts sooner
+
     content = []
     try:
         with tarfile.open(path, "r:gz") as archive:

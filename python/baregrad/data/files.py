@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 import os
 import zlib
@@ -57,6 +56,8 @@ def find(
 
 def opened(path: Path) -> Any:
     """The file, unpacked as its name says."""
+    import gzip
+
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
     return openers.get(path.suffix, open)(path, "rb")
 

@@ -65,7 +65,7 @@ def fit(
         open(log, "a").close()  # better now than after an epoch
     history = course.history
     with (
-        closing(Progress(epochs, train.loader, progress)) as shown,
+        closing(Progress(epochs, train.loader, progress, len(history.seconds))) as shown,
         Interrupts(epochs, checkpoint) as interrupts,
     ):
         for epoch in range(len(history.seconds) + 1, epochs + 1):
