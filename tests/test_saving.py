@@ -59,6 +59,15 @@ def test_the_header_is_json_and_the_tensors_are_those_of_the_state_dict(tmp_path
     assert json.loads(header["baregrad"])["layer"] == "Sequential"
 
 
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    metadata = {name: "é" + name for name in "gbcafed"}
+    files = [tmp_path / f"{n}.safetensors" for n in range(5)]
+    for file in files:
+        bg.save(network(), file, metadata)
+    assert len({file.read_bytes() for file in files}) == 1
+    assert tensorfile.metadata(files[0]).items() > metadata.items()
+
+
 def test_neither_saving_nor_loading_uses_up_random_numbers(tmp_path):
     model = network()
     bg.manual_seed(5)

@@ -87,11 +87,23 @@ def write(
     target = Path(os.path.realpath(path))
     try:
         with _replacing(target) as file:
-            file.write(content)
+            header, data = _sorted(content)
+            file.write(header)
+            file.write(data)
     except OSError as error:
         why = error.strerror or str(error)
         kept = "the file that was there is as it was" if target.is_file() else "no file was left"
         raise type(error)(f"[{op}] {path} was not written: {why}; {kept}") from error
+
+
+def _sorted(content: bytes) -> tuple[bytes, memoryview]:
+    """Header and data of a file, the metadata in order: safetensors leaves that to chance."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
 
 
 @contextmanager
