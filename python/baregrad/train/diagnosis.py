@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd import _parents_first
 from ..nn import Module
 from ..tensor import Tensor
 
@@ -12,16 +11,16 @@ from ..tensor import Tensor
 def first_not_finite(loss: Tensor, model: Module) -> str:
     """The earliest value in the graph of `loss` that is not finite: data, a parameter or an op."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    for tensor in _parents_first(loss):
-        if _finite(tensor):
-            continue
-        if tensor.grad_fn is None:
-            return f"the parameter {names.get(id(tensor), tensor.shape)} is not finite"
+    tensor, last = loss, "the loss"
+    while tensor.grad_fn is not None:
         op = type(tensor.grad_fn).__name__
-        if all(map(_finite, tensor.grad_fn.inputs)):
+        bad = [input for input in tensor.grad_fn.inputs if not _finite(input)]
+        if not bad:
             return f"the first op with such an output is {op}, {tensor.shape}"
-        return f"the data that went into {op} is not finite"
-    return "no op was recorded"
+        tensor, last = bad[0], op
+    if id(tensor) in names:
+        return f"the parameter {names[id(tensor)]} is not finite"
+    return f"the data that went into {last} is not finite"
 
 
 def _finite(tensor: Tensor) -> bool:
