@@ -122,7 +122,7 @@ def _epoch(
             raise FloatingPointError(
                 f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
                 f"{learning_rate(optimizer):g}, expected a finite number: "
-                f"{first_not_finite(batch_loss, model)}"
+                f"{first_not_finite(model, loss, inputs, labels)}"
             )
         batch_loss.backward()
         if clip is not None:
