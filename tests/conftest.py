@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import baregrad as bg
 import numpy as np
@@ -72,3 +74,13 @@ def schedule(simulator: Simulator, request: pytest.FixtureRequest) -> Iterator[s
     assert simulator.set_schedule(request.param)
     yield request.param
     assert simulator.set_schedule("forward")
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """Where real data sets are: $BAREGRAD_DATA, or ../shared/data beside the checkout."""
+    beside = Path(__file__).parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("BAREGRAD_DATA", beside))
+    if not (folder / "mnist").is_dir():
+        pytest.skip("needs the data sets, in $BAREGRAD_DATA or ../shared/data")
+    return folder

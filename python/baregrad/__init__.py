@@ -90,6 +90,7 @@ from .ops import (
 )
 from .profiling import profile
 from .random import manual_seed
+from .saving import load, save
 from .tensor import Tensor, bool_ as bool, float32, float64, int64, uint8
 from .threads import get_num_threads, set_num_threads
 
@@ -135,6 +136,7 @@ __all__ = [
     "is_grad_enabled",
     "kernels",
     "linspace",
+    "load",
     "log",
     "log_softmax",
     "manual_seed",
@@ -163,6 +165,7 @@ __all__ = [
     "randperm",
     "relu",
     "reshape",
+    "save",
     "set_grad_enabled",
     "set_num_threads",
     "sigmoid",

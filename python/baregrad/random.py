@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,3 +41,33 @@ def philox_state(n: int) -> NDArray:
     state = np.array([counter.seed % 2**64, counter.offset % 2**64], np.uint64).view(np.int64)
     counter.offset += -(-n // 4)  # a block is four numbers
     return state
+
+
+def state() -> dict[str, Any]:
+    """All that decides the random numbers to come, as JSON has it: one entry for each source."""
+    return {"generator": state_of(_generator), "kernels": [counter.seed, counter.offset]}
+
+
+def set_state(state: dict[str, Any]) -> None:
+    """Go on from what `state` returned. ValueError for something else."""
+    fresh = np.random.Generator(np.random.Philox(0))
+    set_state_of(fresh, state.get("generator"))
+    global _generator
+    _generator = fresh
+    counter.seed, counter.offset = state["kernels"]
+
+
+def state_of(generator: np.random.Generator) -> dict[str, Any]:
+    """Where a generator of NumPy's stands, its arrays as lists."""
+    text = json.dumps(generator.bit_generator.state, default=lambda array: array.tolist())
+    state: dict[str, Any] = json.loads(text)
+    return state
+
+
+def set_state_of(generator: np.random.Generator, state: Any) -> None:
+    """Put a generator where `state_of` one of its kind stood. ValueError for another kind."""
+    try:
+        generator.bit_generator.state = state
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        kind = type(generator.bit_generator).__name__
+        raise ValueError(f"[set_state] the state is not one of a {kind}: {error}") from error

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import demo, info, show
+from . import bench, demo, evaluate, info, predict, show, train
 
-_COMMANDS = (demo, info, show)
+_GROUPS = {
+    "use": (demo, train, evaluate, predict, info),
+    "measure": (bench,),
+    "learn": (show,),
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -23,20 +27,50 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; 130 after Ctrl-C.
 
-    SystemExit with code 2 for an unknown option or a bad value, which a command reports by raising
-    argparse.ArgumentTypeError.
+    SystemExit with code 2 and one sentence for an unknown option, a bad value, a file that cannot
+    be read or written, or what is not here.
     """
-    parser = _Parser(prog="baregrad", description="Hand-written kernels under a thin autograd.")
+    parser = _Parser(
+        prog="baregrad",
+        description="Hand-written kernels under a thin autograd.",
+        epilog=_groups(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"baregrad {__version__}")
-    subparsers = parser.add_subparsers(metavar="command", required=True)
-    for command in _COMMANDS:
-        command.add_parser(subparsers)
+    subparsers = parser.add_subparsers(
+        metavar="command", required=True, help="one of those below; each has a --help"
+    )
+    for commands in _GROUPS.values():
+        for command in commands:
+            command.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
-    except argparse.ArgumentTypeError as error:
+    except (
+        argparse.ArgumentTypeError,
+        ArithmeticError,
+        ImportError,
+        MemoryError,
+        OSError,
+    ) as error:
         parser.error(str(error))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except (RuntimeError, TypeError, ValueError) as error:
+        if not str(error).startswith("["):  # not a sentence of ours: a fault, to be reported
+            raise
+        parser.error(str(error))
+    except KeyboardInterrupt as stop:
+        print(str(stop) or "interrupted", file=sys.stderr)
         return 130
     return code
+
+
+def _groups() -> str:
+    lines = []
+    for group, commands in _GROUPS.items():
+        lines.append(f"{group}:")
+        lines += [f"  {_name(command):<10}{command.HELP}" for command in commands]
+    return "\n".join(lines)
+
+
+def _name(command: object) -> str:
+    return getattr(command, "__name__", "").rpartition(".")[2]

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import tempfile
+import json
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import nn, optim, random
-from ..backend import device as find_device
-from ..choice import use
+from .. import nn, optim, random, saving
 from ..data import digits
 from ..profiling import Profile, profile
-from ..threads import set_num_threads
 from ..train import History, Metrics, evaluate, fit
 from ..utils.data import DataLoader
+from . import options
 
 _BATCH_SIZE = 32
 _HIDDEN, _LEARNING_RATE = 256, 3e-3  # the best of six pairs on the validation digits
-_HELP = "train a small network on 1,797 handwritten digits and say where the time went"
+HELP = "train a small network on 1,797 handwritten digits and say where the time went"
 
 
 @dataclass(frozen=True)
@@ -40,54 +35,27 @@ class Result:
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
-    parser = subparsers.add_parser("demo", help=_HELP, description=_HELP)
-    parser.add_argument("--epochs", type=_at_least(1), default=30, metavar="N", help="default: 30")
+    parser = subparsers.add_parser("demo", description=HELP)
     parser.add_argument(
-        "--seed", type=_at_least(0), default=0, metavar="N", help="of weights and shuffles"
+        "--epochs", type=options.at_least(1), default=30, metavar="N", help="default: 30"
     )
-    parser.add_argument("--device", default="cpu", help="cpu (the default) or sim")
-    parser.add_argument("--use", metavar="SPEC", help="which kernels: reference, isa=avx2, ...")
     parser.add_argument(
-        "--threads", type=_at_least(1), metavar="N", help="results do not depend on it"
+        "--seed", type=options.at_least(0), default=0, metavar="N", help="of weights and shuffles"
     )
     parser.add_argument(
         "--output-dir", type=Path, default=Path(), metavar="DIR", help="where the files go"
     )
+    options.add_machine(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the table, write model.safetensors and learning_curve.png."""
-    try:
-        find_device(args.device)
-    except (ValueError, RuntimeError) as error:
-        raise argparse.ArgumentTypeError(f"argument --device: {error}") from error
-    try:
-        if args.threads is not None:
-            set_num_threads(args.threads)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"argument --threads: {error}") from error
-    try:
-        chosen = use(args.use) if args.use else nullcontext()
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"argument --use: {error}") from error
-    try:
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=args.output_dir):
-            pass  # better now than after the training
-    except OSError as error:
-        raise argparse.ArgumentTypeError(
-            f"argument --output-dir: {str(args.output_dir)!r} cannot be written to "
-            f"({error.strerror}), expected a folder that can"
-        ) from error
-    with chosen:
+    options.writable("--output-dir", args.output_dir)
+    with options.machine(args):
         result = train(args.seed, args.epochs, args.device, progress=True)
     print(report(result))
-    try:
-        _write(result, args.output_dir)
-    except OSError as error:
-        print(f"baregrad: {error}", file=sys.stderr)
-        return 1
+    _write(result, args.output_dir)
     return 0
 
 
@@ -136,10 +104,11 @@ def report(result: Result) -> str:
 
 
 def _write(result: Result, folder: Path) -> None:
-    from safetensors.numpy import save_file
-
     picture, weights = folder / "learning_curve.png", folder / "model.safetensors"
-    save_file(result.model.state_dict(), weights, metadata={"format": "pt"})
+    said = {"image": (1, 8, 8), "ink": 8, "shape": (64,), "flat": True}
+    classes = list("0123456789")
+    metadata = {"preprocess": json.dumps(said), "classes": json.dumps(classes)}
+    saving.save(result.model.to("cpu"), weights, metadata)
     print(f"wrote {weights}")
     try:
         result.history.plot(picture)
@@ -147,16 +116,3 @@ def _write(result: Result, folder: Path) -> None:
     except ImportError:
         print(result.history.text_plot())
         print("with matplotlib this is a picture: pip install matplotlib")
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{text!r}, expected an integer of at least {least}")
-        return value
-
-    return parse

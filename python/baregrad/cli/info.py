@@ -15,13 +15,13 @@ from .. import __version__, backend
 from ..choice import rungs
 from ..native import _cpu
 
-_HELP = "what is here and why: instruction sets, threads, backends, the ceilings of this machine"
+HELP = "what is here and why: instruction sets, threads, backends, the ceilings of this machine"
 _RUNTIMES = re.compile(r"/(lib(?:gomp|iomp5|omp)[^/]*)$")
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
-    parser = subparsers.add_parser("info", help=_HELP, description=_HELP)
+    parser = subparsers.add_parser("info", description=HELP)
     parser.set_defaults(run=run)
 
 

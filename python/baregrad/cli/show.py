@@ -11,14 +11,14 @@ from typing import Any
 from ..cases import OPS
 from ..native import _cpu
 
-_HELP = "print an op: definition, derivative, CPU loop, CUDA kernel, tolerance"
+HELP = "print an op: definition, derivative, CPU loop, CUDA kernel, tolerance"
 _PACKAGE = Path(__file__).parent.parent
 _SOURCES = Path(_cpu.__file__).parent / "sources"  # csrc/ and cuda/, beside the extensions
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
-    parser = subparsers.add_parser("show", help=_HELP, description=_HELP)
+    parser = subparsers.add_parser("show", description=HELP)
     parser.add_argument("op", help=f"{', '.join(OPS)}, or a kind of unary: {', '.join(_cpu.UNARY)}")
     parser.set_defaults(run=run)
 

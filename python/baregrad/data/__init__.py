@@ -1,5 +1,9 @@
-"""Data sets that come with the package."""
+"""Data sets: some by name, some from your files."""
 
-from .digits import Digits, digits
+from .cifar import cifar100
+from .digits import digits
+from .mnist import mnist
+from .splits import Splits
+from .tables import from_csv, from_npz
 
-__all__ = ["Digits", "digits"]
+__all__ = ["Splits", "cifar100", "digits", "from_csv", "from_npz", "mnist"]

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..typing import NDArray
-from ..utils.data import TensorDataset
+from .splits import Splits
 
 
-@dataclass(frozen=True)
-class Digits:
-    """Images float32 (n, 64) in [0, 1] and labels int64 (n,): to learn, to choose by, to judge by."""
-
-    train: TensorDataset
-    valid: TensorDataset
-    test: TensorDataset
-
-
-def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 0) -> Digits:
-    """1,797 handwritten digits of 8x8 pixels, ten classes, split by `seed`.
+def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 0) -> Splits:
+    """1,797 handwritten digits of 8x8 pixels, (n, 64) in [0, 1], ten classes, split by `seed`.
 
     The split is stratified: of each class `test_fraction` and `valid_fraction`, rounded, are held
     back and the rest is for training. ValueError unless both are above 0 and leave some.
@@ -47,7 +36,8 @@ def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 
         for part, some in zip(parts, np.split(members, cuts), strict=True):
             part.append(some)
     test, valid, train = (np.sort(np.concatenate(part)) for part in parts)
-    return Digits(*(TensorDataset(images[part], labels[part]) for part in (train, valid, test)))
+    arrays = [(images[part], labels[part]) for part in (train, valid, test)]
+    return Splits.of(arrays, "0123456789", {"image": (1, 8, 8), "ink": 8})
 
 
 def _read() -> NDArray:

@@ -42,6 +42,13 @@ class Module:
 
     training: bool = True
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """A layer of this package remembers its arguments: bg.save writes them down."""
+        self = super().__new__(cls)
+        if cls.__module__.startswith(f"{__package__}."):
+            vars(self)["_arguments"] = (args, kwargs)
+        return self
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module does; each subclass defines it."""
         raise NotImplementedError(f"[{type(self).__name__}] the class defines no forward")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..autograd import no_grad
 from ..nn import CrossEntropyLoss, Module
-from ..tensor import Tensor, as_tensor
+from ..tensor import Tensor
+from .batches import Batches, Pairs
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-Batches: TypeAlias = Iterable[Any]  # of pairs (inputs, labels), anew for each epoch
 
 
 @dataclass(frozen=True)
@@ -46,24 +46,6 @@ class Running:
         return Metrics(self.loss / self.samples, self.correct / self.samples)
 
 
-def device_of(model: Module) -> str:
-    """Where the model's parameters are."""
-    return next((parameter.device for parameter in model.parameters()), "cpu")
-
-
-def pairs(op: str, loader: Batches, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and labels of every batch, tensors or arrays, on `device`; empty ones are left out."""
-    for batch in loader:
-        if not isinstance(batch, (tuple, list)):
-            kind = type(batch).__name__
-            raise TypeError(f"[{op}] a batch is a {kind}, expected a pair (inputs, labels)")
-        if len(batch) != 2:
-            raise ValueError(f"[{op}] a batch has {len(batch)} parts, expected (inputs, labels)")
-        inputs, labels = (as_tensor(part).to(device) for part in batch)
-        if len(labels):
-            yield inputs, labels
-
-
 def evaluate(model: Module, loader: Batches, loss: Loss | None = None) -> Metrics:
     """The model's loss and accuracy over (inputs, labels) batches: no gradients, `eval` mode.
 
@@ -71,12 +53,12 @@ def evaluate(model: Module, loader: Batches, loss: Loss | None = None) -> Metric
     back afterwards. Without any sample both metrics are NaN.
     """
     criterion = CrossEntropyLoss() if loss is None else loss
-    device, running = device_of(model), Running()
+    running = Running()
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with no_grad():
-            for inputs, labels in pairs("evaluate", loader, device):
+            for inputs, labels in Pairs("evaluate", loader, model):
                 logits = model(inputs)
                 running.add(float(criterion(logits, labels).item()), logits, labels)
     finally:

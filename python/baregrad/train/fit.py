@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from contextlib import closing
+from os import PathLike
+from typing import Any
 
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Adam
-from .evaluate import Batches, Loss, Metrics, Running, device_of, evaluate, pairs
+from .batches import Batches, Pairs
+from .checkpoint import Course, load_checkpoint, save_checkpoint
+from .diagnosis import first_not_finite
+from .evaluate import Loss, Metrics, Running, evaluate
 from .history import History
+from .interrupts import Interrupts
 from .progress import Progress
 
 
@@ -19,41 +26,94 @@ def fit(
     valid_loader: Batches | None = None,
     *,
     epochs: int,
-    optimizer: Adam | None = None,
+    optimizer: Any = None,
     loss: Loss | None = None,
+    scheduler: Any = None,
+    patience: int | None = None,
+    clip_grad_norm: float | None = None,
+    log: str | PathLike[str] | None = None,
+    checkpoint: str | PathLike[str] | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> History:
     """Train `model` on batches (inputs, labels), moved to its device, and return the history.
 
     By default with Adam (lr 1e-3) and CrossEntropyLoss; a `loss` of your own must be the mean over
-    a batch. After each epoch the model is evaluated on `valid_loader`. FloatingPointError at the
-    first loss that is not finite, before it reaches the parameters. Ctrl-C goes through as
-    KeyboardInterrupt: every parameter is then as it was before or after its last step.
+    a batch. A loader may be a tuple of two arrays, which are cut into batches of 32, shuffled for
+    training. After each epoch the model is evaluated on `valid_loader`, and `scheduler.step()`.
+    To resume, a scheduler needs state_dict and load_state_dict, which the optimizer has too.
+
+    patience        stop after so many epochs without a lower validation loss; the model is at the
+                    end the best of all epochs (lecture 002)
+    clip_grad_norm  the largest norm of all gradients together that a step may see
+    log             a file that gets a line of JSON per epoch
+    checkpoint      a file that holds the whole state after each epoch; `resume` goes on from it,
+                    up to `epochs` in all, with the bits of a training that was never interrupted
+
+    FloatingPointError at the first loss that is not finite, before it reaches the parameters. The
+    first Ctrl-C lets the batch in progress end and goes through as KeyboardInterrupt.
     """
-    if not isinstance(epochs, int):
-        raise TypeError(f"[fit] epochs is a {type(epochs).__name__}, expected an integer")
-    if epochs < 1:
-        raise ValueError(f"[fit] epochs is {epochs}, expected at least 1")
+    _check(epochs, patience, valid_loader, clip_grad_norm, checkpoint, resume)
     optimizer = Adam(model.parameters()) if optimizer is None else optimizer
     loss = CrossEntropyLoss() if loss is None else loss
-    history = History()
-    with closing(Progress(epochs, train_loader, progress)) as shown:
-        for epoch in range(1, epochs + 1):
-            start = time.perf_counter()
-            trained = _epoch(epoch, model, train_loader, optimizer, loss, shown)
+    train = Pairs("fit", train_loader, model, shuffle=True)
+    valid = None if valid_loader is None else Pairs("fit", valid_loader, model)
+    course = Course()
+    if resume:
+        course = load_checkpoint(checkpoint, model, optimizer, scheduler, train.loader)
+    if log is not None:
+        open(log, "a").close()  # better now than after an epoch
+    history = course.history
+    with (
+        closing(Progress(epochs, train.loader, progress, len(history.seconds))) as shown,
+        Interrupts(epochs, checkpoint) as interrupts,
+    ):
+        for epoch in range(len(history.seconds) + 1, epochs + 1):
+            interrupts.done = epoch - 1
+            if patience is not None and course.waited >= patience:
+                break
+            start, rate = time.perf_counter(), learning_rate(optimizer)
+            batches = interrupts.between(train)
+            trained = _epoch(epoch, model, batches, optimizer, loss, clip_grad_norm, shown)
             seconds = time.perf_counter() - start
-            valid = None if valid_loader is None else evaluate(model, valid_loader, loss)
-            history.append(trained, valid, seconds)
+            validated = None
+            if valid is not None:
+                validated = evaluate(model, interrupts.between(valid), loss)
+            history.append(trained, validated, seconds)
+            if patience is not None and validated is not None:
+                _compare(course, validated.loss, model)
+            if scheduler is not None:
+                scheduler.step()
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, model, optimizer, scheduler, train.loader, course)
+            if log is not None:
+                _write_line(log, history, rate)
             shown.epoch(history)
+            interrupts.done = epoch
+            interrupts.check()
+    if patience is not None and course.best:
+        model.load_state_dict(course.best)
     return history
 
 
+def learning_rate(optimizer: Any) -> float:
+    """That of the first group of parameters."""
+    groups = getattr(optimizer, "param_groups", None)
+    return float(groups[0]["lr"] if groups else optimizer.lr)
+
+
 def _epoch(
-    epoch: int, model: Module, loader: Batches, optimizer: Adam, loss: Loss, shown: Progress
+    epoch: int,
+    model: Module,
+    batches: Any,
+    optimizer: Any,
+    loss: Loss,
+    clip: float | None,
+    shown: Progress,
 ) -> Metrics:
     model.train()
-    device, running = device_of(model), Running()
-    for number, (inputs, labels) in enumerate(pairs("fit", loader, device), start=1):
+    running = Running()
+    for number, (inputs, labels) in enumerate(batches, start=1):
         optimizer.zero_grad()
         logits = model(inputs)
         batch_loss = loss(logits, labels)
@@ -61,12 +121,52 @@ def _epoch(
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
-                f"{optimizer.lr:g}, expected a finite number; a smaller learning rate may help"
+                f"{learning_rate(optimizer):g}, expected a finite number: "
+                f"{first_not_finite(model, loss, inputs, labels)}"
             )
         batch_loss.backward()
+        if clip is not None:
+            from ..nn.utils import clip_grad_norm_  # type: ignore[import-untyped,unused-ignore]
+
+            clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         running.add(value, logits, labels)
         shown.batch(epoch, running.metrics())
     if running.samples == 0:
         raise ValueError(f"[fit] train_loader gave no sample in epoch {epoch}, expected some")
     return running.metrics()
+
+
+def _compare(course: Course, valid_loss: float, model: Module) -> None:
+    """Keep the model if it is the best so far."""
+    course.waited += 1
+    if valid_loss < course.best_loss:
+        course.best, course.best_loss, course.waited = model.state_dict(), valid_loss, 0
+
+
+def _write_line(log: str | PathLike[str], history: History, rate: float) -> None:
+    last = {name: numbers[-1] for name, numbers in vars(history).items() if numbers}
+    finite = {name: x if math.isfinite(x) else None for name, x in last.items()}  # JSON has no NaN
+    with open(log, "a") as file:
+        file.write(json.dumps({"epoch": len(history.seconds), **finite, "lr": rate}) + "\n")
+
+
+def _check(
+    epochs: int,
+    patience: int | None,
+    valid_loader: Batches | None,
+    clip: float | None,
+    checkpoint: Any,
+    resume: bool,
+) -> None:
+    for name, value in (("epochs", epochs), ("patience", 1 if patience is None else patience)):
+        if not isinstance(value, int):
+            raise TypeError(f"[fit] {name} is a {type(value).__name__}, expected an integer")
+        if value < 1:
+            raise ValueError(f"[fit] {name} is {value}, expected at least 1")
+    if patience is not None and valid_loader is None:
+        raise ValueError(f"[fit] patience is {patience} without valid_loader, expected both")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"[fit] clip_grad_norm is {clip}, expected more than 0")
+    if resume and checkpoint is None:
+        raise ValueError("[fit] resume is True without checkpoint, expected the path of one")

@@ -14,14 +14,15 @@ _LINES = 10  # about so many lines where there is no terminal to draw a bar on
 class Progress:
     """Loss and accuracy on stderr: a bar on a terminal, elsewhere a line every few epochs."""
 
-    def __init__(self, epochs: int, loader: Any, show: bool) -> None:
+    def __init__(self, epochs: int, loader: Any, show: bool, done: int = 0) -> None:
         from tqdm import tqdm  # 30 ms, so not at the start of the package
 
         terminal = sys.stderr.isatty()
-        batches = epochs * len(loader) if hasattr(loader, "__len__") else None
+        batches = len(loader) if hasattr(loader, "__len__") else 0
         self.epochs, self.print_lines = epochs, show and not terminal
         self.bar = tqdm(
-            total=batches,
+            total=batches * epochs or None,
+            initial=batches * done,
             unit="batch",
             file=sys.stderr,
             dynamic_ncols=True,

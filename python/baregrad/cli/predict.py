@@ -1,0 +1,102 @@
+"""`baregrad predict`: what a saved network makes of images, arrays or rows of a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import nn, saving, tensorfile
+from ..autograd import no_grad
+from ..data.tables import encode, read_csv
+from ..tensor import from_numpy
+from ..typing import NDArray
+from . import models
+from .pictures import read_picture
+
+HELP = "class and probability of images (.png, ...), arrays (.npy) or rows (.csv)"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A saved network with what its file says: how inputs are prepared, what outputs mean."""
+
+    model: nn.Module
+    said: dict[str, Any]
+    classes: list[str]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subparsers.add_parser("predict", description=HELP)
+    parser.add_argument("model", type=Path, help="what `baregrad train` wrote")
+    parser.add_argument(
+        "files", type=Path, nargs="+", metavar="file", help="images of any size, .npy or .csv"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read all inputs first, then print a line for each."""
+    network = load_network(args.model)
+    inputs = [
+        (path, models.prepared(read(path, network.said), network.said)) for path in args.files
+    ]
+    for path, x in inputs:
+        with no_grad():
+            outputs = network.model(from_numpy(x)).numpy().astype(np.float64)
+        for row, output in enumerate(outputs):
+            name = str(path) if len(outputs) == 1 else f"{path}:{row}"
+            print(f"{name}  {_meaning(output, network)}")
+    return 0
+
+
+def load_network(path: Path) -> Network:
+    """ValueError for a file without a network or without what `baregrad train` says of it."""
+    model, header = saving.load(path), tensorfile.metadata(path)
+    if not isinstance(model, nn.Module):
+        raise ValueError(  # noqa: TRY004  it is the file that is wrong
+            f"[load] {path} has tensors only, expected a network of nn's layers"
+        )
+    try:
+        said, classes = json.loads(header["preprocess"]), json.loads(header["classes"])
+        return Network(model, {**said, "shape": list(said["shape"])}, list(classes))
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"[load] {path} does not say how its inputs are made, expected a file of baregrad train"
+        ) from None
+
+
+def read(path: Path, said: dict[str, Any]) -> NDArray:
+    """A file as inputs (n, ...), float32: bytes become [0, 1], pictures what the network knows."""
+    if path.suffix == ".csv":
+        if "columns" not in said:
+            raise ValueError(f"[predict] {path} is a table, expected inputs {said['shape']}")
+        return encode(path, read_csv(path), said["columns"])
+    if path.suffix == ".npy":
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"[predict] {path} is no array of numbers: {error}") from error
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise ValueError(f"[predict] {path} has dtype {array.dtype}, expected some numbers")
+        if array.size == np.prod(said["shape"], dtype=int):
+            array = array[None]
+        scale = 255 if array.dtype == np.uint8 else 1
+        return np.asarray(array / np.float32(scale), np.float32)
+    if "image" not in said:
+        raise ValueError(f"[predict] {path} is a picture, expected inputs {said['shape']}")
+    return read_picture(path, tuple(said["image"]), said.get("ink"))[None]
+
+
+def _meaning(output: NDArray, network: Network) -> str:
+    if not network.classes:
+        target = network.said.get("target", {})
+        return f"{output[0] * target.get('deviation', 1.0) + target.get('mean', 0.0):.6g}"
+    shares = np.exp(output - output.max())
+    best = int(output.argmax())
+    return f"{network.classes[best]}  {shares[best] / shares.sum():.1%}"

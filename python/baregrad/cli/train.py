@@ -1,0 +1,149 @@
+"""`baregrad train`: train a network on a data set and save it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import nn, optim, random, saving
+from ..train import Metrics, evaluate, fit
+from ..train.fit import learning_rate
+from ..utils.data import DataLoader
+from . import models, options
+
+HELP = "train a network on a data set or on a table of your own, and save it"
+_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_VALID_BATCH = 1_000
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subparsers.add_parser("train", description=HELP)
+    options.add_data(parser)
+    group = parser.add_argument_group("the training; defaults depend on the data and the network")
+    group.add_argument("--model", choices=models.NAMES, default="mlp", help="default: mlp")
+    group.add_argument("--epochs", type=options.at_least(1), metavar="N")
+    group.add_argument("--batch-size", type=options.at_least(1), metavar="N")
+    group.add_argument("--lr", type=options.positive, metavar="RATE", help="learning rate")
+    group.add_argument("--optimizer", choices=_OPTIMIZERS, default="adam", help="default: adam")
+    group.add_argument(
+        "--patience",
+        type=options.at_least(1),
+        metavar="N",
+        help="stop after N epochs without a lower validation loss, and keep the best",
+    )
+    group.add_argument(
+        "--seed", type=options.at_least(0), default=0, metavar="N", help="of weights and shuffles"
+    )
+    group = parser.add_argument_group("the files")
+    group.add_argument(
+        "--output",
+        type=Path,
+        default=Path("model.safetensors"),
+        metavar="FILE",
+        help="the trained network, default: model.safetensors",
+    )
+    group.add_argument("--log", type=Path, metavar="FILE", help="gets a line of JSON per epoch")
+    group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the state after each epoch")
+    group.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    options.add_machine(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, print the accuracy on the test data and write the model."""
+    if args.resume and args.checkpoint is None:
+        raise argparse.ArgumentTypeError("argument --resume: no --checkpoint, expected its file")
+    for option in ("output", "log", "checkpoint"):
+        if path := getattr(args, option):
+            options.writable(f"--{option}", path.parent)
+    with options.machine(args):
+        _train(args)
+    return 0
+
+
+class _HalfCosine:
+    """The learning rate falls to 0 over the epochs, slowly at both ends."""
+
+    def __init__(self, optimizer: Any, epochs: int) -> None:
+        self.groups = getattr(optimizer, "param_groups", None)
+        self.optimizer, self.epochs, self.done = optimizer, epochs, 0
+        self.lr = learning_rate(optimizer)
+
+    def step(self) -> None:
+        """One more epoch is done."""
+        self.done += 1
+        rate = self.lr * (1 + math.cos(math.pi * min(1, self.done / self.epochs))) / 2
+        for group in self.groups or ():
+            group["lr"] = rate
+        if self.groups is None:
+            self.optimizer.lr = rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.done = state["done"]
+
+
+def _train(args: argparse.Namespace) -> None:
+    splits = options.load_data(args)
+    said = models.preprocessing(splits, flat=args.model != "cnn")
+    train, valid, test = (
+        models.prepared_set(part, said) for part in (splits.train, splits.valid, splits.test)
+    )
+    recipe = models.recipe(args.data, args.model)
+    epochs, batch_size = args.epochs or recipe.epochs, args.batch_size or recipe.batch_size
+    random.manual_seed(args.seed)
+    shape = train.tensors[0].shape[1:]
+    model = models.build(args.model, shape, len(splits.classes) or 1).to(args.device)
+    loss = nn.CrossEntropyLoss() if splits.classes else models.named(nn, "MSELoss")()
+    make = models.named(optim, _OPTIMIZERS[args.optimizer])
+    optimizer = make(model.parameters(), lr=args.lr or recipe.lr)
+    start = time.perf_counter()
+    try:
+        history = fit(
+            model,
+            DataLoader(train, batch_size, shuffle=True),
+            DataLoader(valid, _VALID_BATCH),
+            epochs=epochs,
+            optimizer=optimizer,
+            loss=loss,
+            scheduler=_HalfCosine(optimizer, epochs),
+            patience=args.patience,
+            log=args.log,
+            checkpoint=args.checkpoint,
+            resume=args.resume,
+        )
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(_what_next(str(stop), args.checkpoint)) from None
+    seconds = time.perf_counter() - start
+    tested = evaluate(model, DataLoader(test, _VALID_BATCH), loss)
+    print(f"trained        {len(history.seconds)} epochs, {seconds:.1f} s in this run")
+    # the epoch whose parameters are kept
+    kept = int(np.argmin(history.valid_loss)) if args.patience else -1
+    validated = Metrics(history.valid_loss[kept], history.valid_accuracy[kept])
+    for name, metrics in (("validation", validated), ("test", tested)):
+        found = f"accuracy {metrics.accuracy:.2%}" if splits.classes else ""
+        print(f"{name:<15}loss {metrics.loss:.4f} {found}".rstrip())
+    metadata = {"preprocess": json.dumps(said), "classes": json.dumps(splits.classes)}
+    saving.save(model.to("cpu"), args.output, metadata)
+    print(f"wrote          {args.output}")
+
+
+def _what_next(said: str, checkpoint: Path | None) -> str:
+    """What fit said about Ctrl-C, in the words of the command line."""
+    where = said.removeprefix("[fit] ").partition(";")[0].partition(":")[0] or "interrupted"
+    if checkpoint is None:
+        return f"{where}; with --checkpoint FILE a later run could go on from there"
+    if not checkpoint.exists():
+        return f"{where}; there is no checkpoint yet"
+    return f"{where}; the same command with --resume goes on from {checkpoint}"

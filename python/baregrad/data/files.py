@@ -1,0 +1,87 @@
+"""Finding the files of a data set, fetching them once, and reading them with suspicion."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_PIECE = 1 << 20  # bytes read at a time: memory follows what is there, not what a header says
+
+
+def cache() -> Path:
+    """Where downloads are kept: $XDG_CACHE_HOME/baregrad, by default ~/.cache/baregrad."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "baregrad"
+
+
+def find(
+    op: str,
+    layouts: Sequence[Sequence[str]],
+    data_dir: str | os.PathLike[str] | None,
+    url: str,
+    sha256: Mapping[str, str],
+) -> list[Path]:
+    """The files of the first layout that a folder has in full; else the files of `sha256` by pooch.
+
+    Looked into: `data_dir`, $BAREGRAD_DATA, the cache, and the subfolder `op` of each. A layout
+    may give a file two names, "name|name.gz". FileNotFoundError if they are nowhere.
+    """
+    given = [data_dir, os.environ.get("BAREGRAD_DATA"), cache()]
+    folders = [Path(root) / sub for root in given if root for sub in ("", op)]
+    for folder in folders:
+        for layout in layouts:
+            choices = [[folder / name for name in names.split("|")] for names in layout]
+            there = [next((path for path in paths if path.is_file()), None) for paths in choices]
+            if all(there):
+                return [path for path in there if path]
+    looked = ", ".join(map(str, folders))
+    try:
+        import pooch
+    except ImportError:
+        raise FileNotFoundError(
+            f"[{op}] its files are not in {looked}, expected them there, or pip install pooch: "
+            f"then they are downloaded from {url}"
+        ) from None
+    store = pooch.create(cache() / op, url, registry=dict(sha256), retry_if_failed=2)
+    try:
+        return [Path(store.fetch(name)) for name in sha256]
+    except (OSError, ValueError) as error:  # no network, no room; another sum
+        raise FileNotFoundError(
+            f"[{op}] its files are not in {looked} and {url} did not give them: {error}"
+        ) from error
+
+
+def opened(path: Path) -> Any:
+    """The file, unpacked as its name says."""
+    import gzip
+
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    return openers.get(path.suffix, open)(path, "rb")
+
+
+def read_exactly(op: str, file: IO[bytes], count: int, name: object) -> bytes:
+    """The next `count` bytes. ValueError, with the name of the file, if they are not all there."""
+    pieces, left = [], count
+    try:
+        while left and (piece := file.read(min(left, _PIECE))):
+            pieces.append(piece)
+            left -= len(piece)
+    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise ValueError(f"[{op}] {name} is damaged: {error}") from error
+    if left:
+        raise ValueError(f"[{op}] {name} ends after {count - left} of {count} bytes, expected all")
+    return b"".join(pieces)
+
+
+def expect_end(op: str, file: IO[bytes], name: object) -> None:
+    """ValueError if there are more bytes."""
+    try:
+        read_exactly(op, file, 1, name)
+    except ValueError as error:
+        if "ends after" in str(error):
+            return
+        raise
+    raise ValueError(f"[{op}] {name} goes on after its last record, expected its end")

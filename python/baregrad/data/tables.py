@@ -1,0 +1,196 @@
+"""Data of your own: NumPy's .npz and tables of text, .csv."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..typing import NDArray
+from .splits import Splits
+
+Column = Sequence[str]
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+_MOST_TEXTS = 1_000  # different texts in a column: beyond it is a name or a date, not a category
+
+
+def from_npz(
+    path: str | os.PathLike[str], valid: float = 0.1, test: float = 0.2, seed: int = 0
+) -> Splits:
+    """Arrays x (n, ...) and y (n,), or x_train, y_train, x_test and y_test as Keras has them.
+
+    `valid` and, of x and y, `test` are the shares held back, drawn by `seed`. Bytes become floats
+    in [0, 1]; integer or text targets are classes, floats stay what they are, (n, 1). ValueError,
+    naming the file, for one without these arrays or with values that are not finite.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        held = len(arrays["x_test"]) if "x_test" in arrays else 0
+        if held:
+            for name in "xy":
+                arrays[name] = np.concatenate([arrays[f"{name}_train"], arrays[f"{name}_test"]])
+        x, y = arrays["x"], arrays["y"]
+    except KeyError:
+        raise ValueError(
+            f"[from_npz] {path} has {', '.join(arrays) or 'nothing'}, expected x and y, "
+            "or x_train, y_train, x_test and y_test"
+        ) from None
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, MemoryError) as error:
+        raise ValueError(f"[from_npz] {path} is not a whole .npz of arrays: {error}") from error
+    if x.ndim < 2 or y.shape != x.shape[:1]:
+        raise ValueError(
+            f"[from_npz] {path}: x and y have shapes {x.shape} and {y.shape}, "
+            "expected (n, ...) and (n,)"
+        )
+    if held:
+        learn = len(x) - held
+        parts = [*_shuffled("from_npz", learn, seed, valid), np.arange(learn, len(x))]
+    else:
+        parts = _shuffled("from_npz", len(x), seed, valid, test)
+    x = x / np.float32(255) if x.dtype == np.uint8 else _finite(path, "x", x)
+    names: list[str] = []
+    if y.dtype.kind == "f":
+        y = _finite(path, "y", y)[:, None]
+    else:
+        texts, y = np.unique(y, return_inverse=True)
+        names = [str(text) for text in texts]
+    return Splits.of(((x[part], y[part]) for part in parts), names)
+
+
+def from_csv(
+    path: str | os.PathLike[str],
+    target: str,
+    *,
+    ignore: Sequence[str] = (),
+    valid: float = 0.1,
+    test: float = 0.2,
+    seed: int = 0,
+    encoding: Mapping[str, Any] | None = None,
+) -> Splits:
+    """A table with a line of names; all columns but `target` and those to `ignore` are inputs.
+
+    `valid` and `test` are the shares of rows held back, drawn by `seed`. Columns of numbers come as
+    (value - mean) / deviation of the training rows, columns of text as one input per text. A
+    target of text or integers gives classes; one of floats is standardised too, so a squared error
+    of 1 is that of always saying the mean. Rows with a missing value are left out, with a warning.
+    With the `encoding` of an earlier table no statistics are taken. ValueError, naming file and
+    column, for a table that cannot be read so.
+    """
+    table = read_csv(path)
+    for name in (target, *ignore):
+        if name not in table:
+            raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")
+    table = {name: column for name, column in table.items() if name not in ignore}
+    rows = list(zip(*table.values(), strict=True))
+    whole = [row for row in rows if not any(cell.lower() in _MISSING for cell in row)]
+    if len(whole) < len(rows):
+        warnings.warn(
+            f"[from_csv] {len(rows) - len(whole)} of {len(rows)} rows of {path} have a missing "
+            "value and are left out",
+            stacklevel=2,
+        )
+    table = dict(zip(table, zip(*whole, strict=True), strict=False))
+    parts = _shuffled("from_csv", len(whole), seed, valid, test)
+    goal = table.pop(target)
+    if not table:
+        raise ValueError(f"[from_csv] {path} has only {target!r}, expected columns of inputs")
+    if encoding is None:
+        kinds = [_kind(path, name, column, parts[0]) for name, column in table.items()]
+        of_target = _kind(path, target, goal, parts[0], integers_are_text=True)
+        encoding = {"columns": kinds, "target": of_target}
+    x = encode(path, table, encoding["columns"])
+    y = encode(path, {target: goal}, [encoding["target"]])
+    classes = encoding["target"].get("texts", ())
+    if classes:
+        if not y.any(axis=1).all():
+            raise ValueError(f"[from_csv] {path} has a {target} beyond {', '.join(classes)}")
+        y = y.argmax(axis=1)
+    return Splits.of(((x[part], y[part]) for part in parts), classes, encoding)
+
+
+def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
+    """The columns of a table by the names in its first line."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            lines = ([cell.strip() for cell in row] for row in csv.reader(file, strict=True))
+            names, *rows = [line for line in lines if line] or [[]]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"[from_csv] {path} is not a table of text: {error}") from error
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(names):
+            raise ValueError(
+                f"[from_csv] {path}: row {number} has {len(row)} cells, expected {len(names)}"
+            )
+    if not rows or len(set(names)) < len(names):
+        raise ValueError(f"[from_csv] {path} begins {names}, expected unlike names, then rows")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def encode(
+    path: str | os.PathLike[str], table: Mapping[str, Column], columns: Sequence[Mapping[str, Any]]
+) -> NDArray:
+    """float32 (n, k): each column as `columns` says; a text that was not there before is all 0."""
+    blocks = []
+    for column in columns:
+        if column["name"] not in table:
+            raise ValueError(f"[from_csv] {path} has no column {column['name']!r}, expected it")
+        cells = np.array(table[column["name"]])
+        if "texts" in column:
+            blocks.append(cells[:, None] == np.array(column["texts"]))
+        else:
+            numbers = _numbers(cells)
+            if numbers is None:
+                raise ValueError(f"[from_csv] {path}: {column['name']} is text, expected numbers")
+            numbers = _finite(path, column["name"], numbers)
+            blocks.append((numbers[:, None] - column["mean"]) / column["deviation"])
+    return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def _kind(
+    path: Any, name: str, column: Column, train: NDArray, integers_are_text: bool = False
+) -> dict[str, Any]:
+    """How a column is encoded, by its training rows."""
+    numbers = _numbers(column)
+    integers = all(re.fullmatch(r"[+-]?\d+", cell) for cell in column)
+    if numbers is not None and not (integers and integers_are_text):
+        some = _finite(path, name, numbers)[train].astype(np.float64)
+        return {"name": name, "mean": float(some.mean()), "deviation": float(some.std()) or 1.0}
+    texts = sorted(set(column), key=int if integers else None)
+    if len(texts) > _MOST_TEXTS:
+        raise ValueError(
+            f"[from_csv] {path}: {name} has {len(texts):,} different values, expected at most "
+            f"{_MOST_TEXTS:,}: it may be one to ignore, or to be written as floats"
+        )
+    return {"name": name, "texts": texts}
+
+
+def _numbers(column: Any) -> NDArray | None:
+    try:
+        return np.array(column, np.float64)
+    except ValueError:
+        return None
+
+
+def _finite(path: Any, name: str, array: NDArray) -> NDArray:
+    """As float32. ValueError unless all are numbers, and finite."""
+    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+        raise ValueError(f"[data] {path}: {name} has values that are no finite numbers")
+    return array.astype(np.float32)
+
+
+def _shuffled(op: str, n: int, seed: int, *shares: float) -> list[NDArray]:
+    """The indices to learn from, then those of each share that is held back, drawn by `seed`."""
+    counts = [round(share * n) for share in shares]
+    if any(not 0 < share < 1 for share in shares) or min(*counts, n - sum(counts)) < 1:
+        raise ValueError(f"[{op}] valid, test are {shares} of {n} rows, expected some in each part")
+    order = np.random.Generator(np.random.Philox(seed)).permutation(n)
+    *held, train = np.split(order, np.cumsum(counts))
+    return [np.sort(part) for part in (train, *held)]

@@ -1,0 +1,192 @@
+"""Safetensors files: read with care, and written whole or not at all."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from .typing import NDArray
+
+try:
+    import fcntl
+except ImportError:  # where there is none, no temporary file is known to be stale
+    fcntl = None  # type: ignore[assignment]
+
+_DTYPES = {
+    "F32": np.float32,
+    "F64": np.float64,
+    "I64": np.int64,
+    "I32": np.int32,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+PICKLES = (".pt", ".pth", ".pkl", ".pickle")
+
+
+def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The text by name in the header of a safetensors file."""
+    return _open("load", Path(path))[1]
+
+
+def read(op: str, path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict[str, str]]:
+    """The arrays of a safetensors file and the text of its header. ValueError if it is broken."""
+    file, header = _open(op, Path(path))
+    arrays = {}
+    for name in file.keys():  # noqa: SIM118  no mapping
+        dtype = file.get_slice(name).get_dtype()
+        if dtype not in _DTYPES:
+            known = ", ".join(_DTYPES)
+            raise ValueError(f"[{op}] {path}: {name} has dtype {dtype}, expected one of {known}")
+        arrays[name] = file.get_tensor(name)
+    return arrays, header
+
+
+def _open(op: str, path: Path) -> tuple[Any, dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as beginning:  # the OSError of a missing file is Python's own
+        start = beginning.read(512)
+    try:
+        file: Any = safe_open(path, "numpy")
+        return file, file.metadata() or {}
+    except SafetensorError as error:
+        # torch.save writes a zip with data.pkl in it, earlier a bare pickle: 0x80 and a version
+        zipped = start.startswith(b"PK") and b"data.pkl" in start
+        if path.suffix in PICKLES or zipped or (start[:1] == b"\x80" and start[1:2] <= b"\x05"):
+            raise ValueError(_pickle_sentence(op, path)) from None
+        raise ValueError(f"[{op}] {path} is not a whole safetensors file: {error}") from error
+
+
+def _pickle_sentence(op: str, path: Path) -> str:
+    return (
+        f"[{op}] {path} is a pickle, which can run any code, expected a safetensors file. "
+        "Two lines of PyTorch make one:\n"
+        "    import torch, safetensors.torch\n"
+        f"    safetensors.torch.save_file(torch.load({str(path)!r}, weights_only=True), "
+        f"{str(path.with_suffix('.safetensors'))!r})"
+    )
+
+
+def write(
+    op: str, path: str | os.PathLike[str], arrays: Mapping[str, NDArray], metadata: dict[str, str]
+) -> None:
+    """Replace the file `path` by one with these arrays, when all of it is on the disk.
+
+    OSError, in one sentence, if that fails: the file is then as it was.
+    """
+    from safetensors.numpy import save as to_bytes
+
+    content = to_bytes(dict(arrays), {"format": "pt", **metadata})
+    target = Path(os.path.realpath(path))
+    try:
+        with _replacing(target) as file:
+            header, data = _sorted(content)
+            file.write(header)
+            file.write(data)
+    except OSError as error:
+        why = error.strerror or str(error)
+        kept = "the file that was there is as it was" if target.is_file() else "no file was left"
+        raise type(error)(f"[{op}] {path} was not written: {why}; {kept}") from error
+
+
+def _sorted(content: bytes) -> tuple[bytes, memoryview]:
+    """Header and data of a file, the metadata in order: safetensors leaves that to chance."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """A file beside `target` that takes its place at the end, or disappears."""
+    beside = f".{target.name}."
+    for stale in target.parent.glob(f"{glob.escape(beside)}*.tmp"):
+        _sweep(stale)
+    temporary = target.parent / f"{beside}{os.urandom(4).hex()}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            if fcntl:
+                with suppress(OSError):  # a file system without locks
+                    fcntl.flock(file, fcntl.LOCK_EX)  # says that its process lives: see _sweep
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(temporary, target)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    if os.name == "posix":  # the new name is on the disk only when the folder is
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _sweep(stale: Path) -> None:
+    """Remove a temporary file that a killed process left: no one holds its lock."""
+    with suppress(OSError), stale.open("rb") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stale.unlink()
+
+
+def write_tree(op: str, path: str | os.PathLike[str], tree: Any, key: str) -> None:
+    """As `write`, of dicts, lists and tuples in each other: their arrays, the rest as JSON."""
+    arrays: dict[str, NDArray] = {}
+    text = json.dumps(_packed(op, tree, "", arrays))
+    write(op, path, arrays, {key: text})
+
+
+def read_tree(op: str, path: str | os.PathLike[str], key: str) -> Any:
+    """What `write_tree` wrote. ValueError for another file."""
+    arrays, header = read(op, path)
+    if key not in header:
+        raise ValueError(f"[{op}] {path} is no checkpoint, expected a file that {op} wrote")
+    return _unpacked(json.loads(header[key]), arrays)
+
+
+def _packed(op: str, value: Any, name: str, arrays: dict[str, NDArray]) -> Any:
+    """`value` for JSON; its arrays go to `arrays` under the path that led to them."""
+    if isinstance(value, np.ndarray):
+        arrays[name] = np.require(value, requirements="C")
+        return {"tensor": name}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):  # as pairs, since JSON's keys are text only
+        items = [
+            (key, _packed(op, item, f"{name}.{key}".strip("."), arrays))
+            for key, item in value.items()
+        ]
+        return {"mapping": items}
+    if isinstance(value, (list, tuple)):
+        items = [_packed(op, item, f"{name}.{index}", arrays) for index, item in enumerate(value)]
+        return {"tuple" if isinstance(value, tuple) else "list": items}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(
+        f"[{op}] {name} is a {type(value).__name__}, expected what JSON has or an array"
+    )
+
+
+def _unpacked(value: Any, arrays: Mapping[str, NDArray]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return arrays[content]
+    if kind == "mapping":
+        return {key: _unpacked(item, arrays) for key, item in content}
+    items = [_unpacked(item, arrays) for item in content]
+    return tuple(items) if kind == "tuple" else items

@@ -1,0 +1,80 @@
+"""All of a training after an epoch in one safetensors file: tensors as tensors, the rest JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import random, tensorfile
+from ..nn import Module
+from ..typing import NDArray
+from .history import History
+
+_KEY = "baregrad.fit"
+
+
+@dataclass
+class Course:
+    """What a training carries from epoch to epoch, beside model and optimizer."""
+
+    history: History = field(default_factory=History)
+    best: dict[str, NDArray] = field(default_factory=dict)  # the state of the best model so far
+    best_loss: float = math.inf  # its validation loss
+    waited: int = 0  # epochs since
+
+
+def save_checkpoint(
+    path: Any, model: Module, optimizer: Any, scheduler: Any, loader: Any, course: Course
+) -> None:
+    """Replace `path` when all is on the disk. OSError if that fails: the last one is then kept."""
+    generator = _generator(loader)
+    tree = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "optimizer_class": type(optimizer).__name__,
+        "scheduler": scheduler.state_dict() if hasattr(scheduler, "state_dict") else None,
+        "random": random.state(),
+        "shuffles": random.state_of(generator) if generator else None,
+        "course": {**vars(course), "history": vars(course.history)},
+    }
+    tensorfile.write_tree("fit", path, tree, _KEY)
+
+
+def load_checkpoint(
+    path: Any, model: Module, optimizer: Any, scheduler: Any, loader: Any
+) -> Course:
+    """Put all back as `save_checkpoint` found it. ValueError if it is not of such a training."""
+    if not Path(path).exists():
+        raise FileNotFoundError(f"[fit] checkpoint {path} is not there, expected one to resume")
+    tree = tensorfile.read_tree("fit", path, _KEY)
+    if tree["optimizer_class"] != type(optimizer).__name__:
+        raise ValueError(
+            f"[fit] optimizer is a {type(optimizer).__name__}, expected a "
+            f"{tree['optimizer_class']} like the one of {path}"
+        )
+    stateful = tree["scheduler"] is not None and hasattr(scheduler, "load_state_dict")
+    if scheduler is not None and not stateful:
+        raise ValueError(
+            f"[fit] {path} has no state for the scheduler, a {type(scheduler).__name__}, "
+            "expected one with state_dict and load_state_dict to resume"
+        )
+    model.load_state_dict(tree["model"])
+    if scheduler is not None:
+        scheduler.load_state_dict(tree["scheduler"])
+    optimizer.load_state_dict(tree["optimizer"])
+    generator = _generator(loader)
+    if generator and tree["shuffles"]:
+        random.set_state_of(generator, tree["shuffles"])
+    random.set_state(tree["random"])
+    course = tree["course"]
+    return Course(**{**course, "history": History(**course["history"])})
+
+
+def _generator(loader: Any) -> np.random.Generator | None:
+    """The loader's own source of shuffles, if it has one beside that of the package."""
+    generator = getattr(loader, "generator", None)
+    return generator if isinstance(generator, np.random.Generator) else None
