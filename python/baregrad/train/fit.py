@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 
 from ..nn import CrossEntropyLoss, Module
-from ..optim import Adam
+from ..optim import Adam, Optimizer
 from .evaluate import Batches, Loss, Metrics, Running, device_of, evaluate, pairs
 from .history import History
 from .progress import Progress
@@ -19,7 +19,7 @@ def fit(
     valid_loader: Batches | None = None,
     *,
     epochs: int,
-    optimizer: Adam | None = None,
+    optimizer: Optimizer | None = None,
     loss: Loss | None = None,
     progress: bool = True,
 ) -> History:
@@ -49,7 +49,7 @@ def fit(
 
 
 def _epoch(
-    epoch: int, model: Module, loader: Batches, optimizer: Adam, loss: Loss, shown: Progress
+    epoch: int, model: Module, loader: Batches, optimizer: Optimizer, loss: Loss, shown: Progress
 ) -> Metrics:
     model.train()
     device, running = device_of(model), Running()
@@ -59,9 +59,10 @@ def _epoch(
         batch_loss = loss(logits, labels)
         value = float(batch_loss.item())
         if not math.isfinite(value):
+            rate = optimizer.param_groups[0]["lr"]
             raise FloatingPointError(
                 f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
-                f"{optimizer.lr:g}, expected a finite number; a smaller learning rate may help"
+                f"{rate:g}, expected a finite number; a smaller learning rate may help"
             )
         batch_loss.backward()
         optimizer.step()
