@@ -168,7 +168,7 @@ def test_repr_shows_the_tree():
         "    (1): ReLU()\n"
         "    (2): Linear(in_features=4, out_features=2, bias=False)\n"
         "  )\n"
-        "  (1): CrossEntropyLoss(reduction='mean')\n"
+        "  (1): CrossEntropyLoss(ignore_index=-100, reduction='mean', label_smoothing=0.0)\n"
         ")"
     )
 
@@ -298,7 +298,7 @@ def test_linear_refuses_what_does_not_fit():
         layer(bg.tensor(1.0))
     with pytest.raises(TypeError, match=r"input is a ndarray, expected a Tensor"):
         layer(np.zeros((5, 3), np.float32))
-    with pytest.raises(TypeError, match=r"float64, expected float32 .* input.to\(bg.float32\)"):
+    with pytest.raises(TypeError, match=r"input has dtype float64, expected float32: use input.float\(\)"):
         layer(bg.tensor(np.zeros((5, 3))))
     with pytest.raises(ValueError, match=r"weight has shape \(3,\), expected \(o, k\)"):
         F.linear(bg.tensor([1.0, 2.0, 3.0]), bg.tensor([1.0, 2.0, 3.0]))
@@ -334,7 +334,9 @@ def test_sequential_applies_its_modules_in_order(rng):
     model = mlp()
     x = bg.tensor(rng.normal(size=(5, 3)), bg.float32)
     by_hand = model[2](model[1](model[0](x)))
-    np.testing.assert_array_equal(model(x).detach().numpy(), by_hand.detach().numpy())
+    # bias and ReLU in one pass round alike but for the last bit of a number below 4
+    got, expected = model(x).detach().numpy(), by_hand.detach().numpy()
+    np.testing.assert_allclose(got, expected, atol=4 * 2**-22, rtol=0)
     assert nn.Sequential()(x) is x
 
 
