@@ -24,6 +24,7 @@ typedef struct CUstream_st* cudaStream_t;
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
 #define BAREGRAD_OPS(op) op(gemm) op(unary) op(softmax_xent) op(adam_step)
+// clang-format off
 #define BAREGRAD_SLOTS(slot)                \
   slot(gemm, gemm)                          \
   slot(gemm, gemm_workspace)                \
@@ -32,6 +33,7 @@ typedef struct CUstream_st* cudaStream_t;
   slot(softmax_xent, softmax_xent_forward)  \
   slot(softmax_xent, softmax_xent_backward) \
   slot(adam_step, adam_step)
+// clang-format on
 
 namespace baregrad {
 
@@ -48,6 +50,19 @@ struct ConstMatrix {
 
 struct GemmSize {
   int64_t batch, m, n, k;
+};
+
+// The shape that a strided kernel walks, outermost axis first, and the steps of one operand along
+// those axes in elements: 0 repeats, a negative one walks backwards. Bindings (csrc/strided.h) drop
+// axes of length 1 and merge neighbours that every operand walks as one, so that arrays in row-major
+// order have one axis. There is at least one axis: a single element is one of length 1.
+constexpr int kMaxRank = 8;
+struct Extents {
+  int32_t rank;
+  int64_t length[kMaxRank];
+};
+struct Strides {
+  int64_t step[kMaxRank];
 };
 
 enum UnaryKind : int32_t {

@@ -2,6 +2,8 @@
 #include "../kernels.h"
 #include "math.h"
 
+#include "../kernels/strided.inl.h"
+
 #include "../kernels/adam_step.inl.h"
 #include "../kernels/gemm.inl.h"
 #include "../kernels/probe.inl.h"

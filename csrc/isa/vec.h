@@ -25,6 +25,10 @@ typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
+constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
+constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
 inline Vec broadcast(float x) { return x - Vec{}; }  // x + 0 would turn -0 into +0
 inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }

@@ -18,10 +18,6 @@ constexpr int64_t kPanelColumns = 4096;         // 8 MiB of b
 // Multiply-adds below which a second thread does not pay: 2 Mi take about 40 us on one.
 constexpr double kSerialWork = 1 << 21;
 
-constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
-constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
-constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
-
 // x (k, width), step and stride its strides -> sliver (k, Width), zeros beyond width
 template <int64_t Width>
 inline void pack_sliver(const float* x, int64_t step, int64_t stride, int64_t width, int64_t k,

@@ -1,0 +1,23 @@
+#pragma once
+#include "launch.cuh"
+
+// How kernels walk arrays of any strides: the elements in row-major order, one for each thread.
+namespace baregrad {
+
+__host__ __device__ inline int64_t elements(const Extents& extents) {
+  int64_t n = 1;
+  for (int axis = 0; axis < extents.rank; ++axis) n *= extents.length[axis];
+  return n;
+}
+
+// Where element i of the walk lies in an operand.
+__device__ inline int64_t offset_of(int64_t i, const Extents& extents, const Strides& strides) {
+  int64_t offset = 0;
+  for (int axis = extents.rank - 1; axis > 0; --axis) {
+    offset += i % extents.length[axis] * strides.step[axis];
+    i /= extents.length[axis];
+  }
+  return offset + i * strides.step[0];
+}
+
+}  // namespace baregrad
