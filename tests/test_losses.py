@@ -269,9 +269,13 @@ def test_smooth_l1_with_beta_zero_is_l1(rng):
 def test_shapes_that_would_broadcast_are_refused_with_both_named(name):
     """Lecture 004's listing: MSELoss on log_softmax (B, 10) with labels (B,)."""
     input, labels = bg.tensor(np.zeros((4, 10), np.float32)), bg.tensor(np.zeros(4, np.int64))
-    with pytest.raises(ValueError, match=rf"\[{name}\] target has shape \(4,\), expected \(4, 10\)"):
+    with pytest.raises(
+        ValueError, match=rf"\[{name}\] target has shape \(4,\), expected \(4, 10\)"
+    ):
         getattr(F, name)(input, labels)
-    with pytest.raises(ValueError, match=r"target has shape \(10,\), expected \(4, 10\) like input"):
+    with pytest.raises(
+        ValueError, match=r"target has shape \(10,\), expected \(4, 10\) like input"
+    ):
         getattr(F, name)(input, bg.tensor(np.zeros(10, np.float32)))
 
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from ..ops.conv2d import Pair
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812  as every user of PyTorch knows it
 from .module import Module
@@ -117,7 +118,7 @@ class MaxPool2d(FunctionModule):
 
     function = staticmethod(F.max_pool2d)
 
-    def __init__(self, kernel_size: F.Pair, stride: F.Pair | None = None, padding: F.Pair = 0) -> None:
+    def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> None:
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding = padding
 
@@ -128,16 +129,14 @@ class AvgPool2d(MaxPool2d):
     function = staticmethod(F.avg_pool2d)
 
 
-class Dropout(FunctionModule):
+class Dropout(Module):
     """In training input / (1 - p) with probability 1 - p, else 0; in eval the input (slide 32)."""
-
-    function = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5) -> None:
         if not 0 <= p <= 1:
             raise ValueError(f"[Dropout] p is {p}, expected 0 <= p <= 1")
         self.p = p
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """As `training` says."""
-        return F.dropout(*inputs, p=self.p, training=self.training)
+        return F.dropout(input, self.p, self.training)

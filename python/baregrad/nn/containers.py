@@ -78,7 +78,8 @@ class Sequential(_Sequence):
 
 def _own(module: Module | None, name: str) -> Any:
     """What the very class of the module says, unless it has hooks or a forward of its own."""
-    if not {"forward", "_forward_hooks"}.isdisjoint(() if module is None else vars(module)):
+    own = {} if module is None else vars(module)
+    if own.get("_forward_hooks") or "forward" in own:
         return None
     return vars(type(module)).get(name)
 

@@ -6,7 +6,7 @@ import functools
 import math
 import warnings
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Any, TypeVar
 
 from .. import ops
 from ..ops.arguments import operand, same_device, same_floats
@@ -56,17 +56,17 @@ __all__ = [
 ]
 
 
-P = ParamSpec("P")
+Op = TypeVar("Op", bound=Callable[..., Tensor])
 
 
-def _checked(op: Callable[Concatenate[Tensor, P], Tensor]) -> Callable[Concatenate[Tensor, P], Tensor]:
+def _checked(op: Op) -> Op:
     """The op, once its first argument is seen to be a Tensor."""
 
     @functools.wraps(op)
-    def checked(input: Tensor, *args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def checked(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return op(operand(op.__name__, "input", input), *args, **kwargs)
 
-    return checked
+    return checked  # type: ignore[return-value]
 
 
 relu, leaky_relu, elu = _checked(ops.relu), _checked(ops.leaky_relu), _checked(ops.elu)
@@ -86,9 +86,9 @@ def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
 
 def _dim(op: str, input: Tensor, dim: int | None) -> int:
     """dim, or what PyTorch takes for it, with a warning."""
+    guess = 0 if operand(op, "input", input).ndim in (0, 1, 3) else 1
     if dim is not None:
         return dim
-    guess = 0 if operand(op, "input", input).ndim in (0, 1, 3) else 1
     warnings.warn(f"[{op}] there is no dim, taken as {guess}: say dim={guess}", stacklevel=3)
     return guess
 

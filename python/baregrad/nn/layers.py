@@ -8,8 +8,10 @@ import numpy as np
 
 from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
-from . import functional as F  # noqa: N812
-from . import init
+from . import (
+    functional as F,  # noqa: N812
+    init,
+)
 from .module import Module
 from .parameter import Parameter
 
@@ -61,7 +63,9 @@ class Conv2d(Module):
         self.groups = _count("Conv2d", "groups", groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups:
-                raise ValueError(f"[Conv2d] groups is {groups}, expected a divisor of {name}, {channels}")
+                raise ValueError(
+                    f"[Conv2d] groups is {groups}, expected a divisor of {name}, {channels}"
+                )
         window = pair("Conv2d", "kernel_size", kernel_size)
         fan_in = in_channels // groups * math.prod(window)
         self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)

@@ -56,9 +56,7 @@ class BCEWithLogitsLoss(_Loss):
 
     function = staticmethod(F.binary_cross_entropy_with_logits)
 
-    def __init__(
-        self, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None
-    ) -> None:
+    def __init__(self, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None) -> None:
         super().__init__(reduction=reduction)
         self.register_buffer("pos_weight", pos_weight)
 

@@ -7,11 +7,9 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from .. import ops
-from ..autograd import Function
-from ..backend import backend_of, kernels
 from ..ops.arguments import operand, same_device, same_floats
 from ..tensor import Tensor, from_numpy
-from ..typing import Array, Shape
+from ..typing import Shape
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
@@ -77,34 +75,13 @@ def smooth_l1_loss(
     return huber_loss(input, target, reduction=reduction, delta=beta) / beta
 
 
-class BinaryXent(Function):
-    """out = -t log p - (1 - t) log(1 - p), logarithms at least -100; dp = dout (p - t) / (p (1 - p))."""
-
-    def forward(self, p: Array, t: Array) -> Array:
-        self.save(p, t)
-        k, least, one = kernels(p), _number(p, -100), _number(p, 1)
-        hit = k.mul(t, k.maximum(k.log_forward(p), least))
-        miss = k.mul(k.sub(one, t), k.maximum(k.log_forward(k.sub(one, p)), least))
-        return k.neg_forward(k.add(hit, miss))
-
-    def backward(self, dout: Array) -> tuple[Array, None]:
-        p, t = self.saved
-        k = kernels(dout)
-        slope = k.maximum(k.mul(p, k.sub(_number(p, 1), p)), _number(p, 1e-12))  # as PyTorch
-        return k.mul(dout, k.div(k.sub(p, t), slope)), None
-
-
-def _number(like: Array, value: float) -> Array:
-    return backend_of(like).full((), value, like.dtype)
-
-
 def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     """-target log input - (1 - target) log(1 - input), of probabilities; at most 100, even at 0, 1.
 
     A logarithm counts at least as -100, as in PyTorch (lecture 000, slide 3).
     """
     _alike("binary_cross_entropy", input, target)
-    each = BinaryXent.apply(input, target.detach())
+    each = ops.binary_xent(input, target)
     return _reduced("binary_cross_entropy", each, reduction)
 
 

@@ -35,7 +35,9 @@ def clip_grad_norm_(
             norm = norm.maximum(size) if norm_type == math.inf else norm + size
         norm = norm if norm_type == math.inf else norm ** (1 / norm_type)
         if error_if_nonfinite and not math.isfinite(norm.item()):
-            raise RuntimeError(f"[clip_grad_norm_] the norm is {norm.item()}, expected a finite one")
+            raise RuntimeError(
+                f"[clip_grad_norm_] the norm is {norm.item()}, expected a finite one"
+            )
         share = (max_norm / (norm + 1e-6)).clamp(max=1.0)  # 1e-6, as PyTorch
         for g in grads:
             g.mul_(share.to(g.device))

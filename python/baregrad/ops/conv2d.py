@@ -87,7 +87,7 @@ def conv2d(
     else:
         width = pair("conv2d", "padding", padding)
     options = {"stride": step, "padding": width, "dilation": apart, "groups": groups}
-    if bias is not None and not fuses(activation):
+    if not fuses(activation) and bias is not None:
         return activated(Conv2d.apply(x, weight, bias, **options), None, activation)
     return activated(Conv2d.apply(x, weight, **options), bias, activation)
 

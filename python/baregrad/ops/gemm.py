@@ -126,6 +126,6 @@ def linear(
         rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
         out = linear(rows, weight, bias, activation=activation)
         return out.reshape((*x.shape[:-1], weight.shape[0]))
-    if bias is not None and not fuses(activation):
+    if not fuses(activation) and bias is not None:
         return activated(Linear.apply(x, weight, bias), None, activation)
     return activated(Linear.apply(x, weight), bias, activation)
