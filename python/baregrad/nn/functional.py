@@ -9,52 +9,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .. import ops
-from ..ops.arguments import operand, same_device, same_floats
-from ..ops.conv2d import Pair
+from ..ops.arguments import operand
 from ..recording import no_grad
 from ..tensor import Tensor
-from ..typing import Shape
-from .losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
-)
-
-__all__ = [
-    "avg_pool2d",
-    "batch_norm",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "conv2d",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "embedding",
-    "flatten",
-    "gelu",
-    "huber_loss",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "max_pool2d",
-    "mse_loss",
-    "nll_loss",
-    "relu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "tanh",
-]
-
+from .losses import *
 
 Op = TypeVar("Op", bound=Callable[..., Tensor])
 
@@ -71,6 +29,8 @@ def _checked(op: Op) -> Op:
 
 relu, leaky_relu, elu = _checked(ops.relu), _checked(ops.leaky_relu), _checked(ops.elu)
 gelu, silu, softplus = _checked(ops.gelu), _checked(ops.silu), _checked(ops.softplus)
+linear, conv2d, layer_norm = ops.linear, ops.conv2d, ops.layer_norm
+max_pool2d, avg_pool2d = ops.maxpool2d, ops.avgpool2d
 sigmoid, tanh, flatten = _checked(ops.sigmoid), _checked(ops.tanh), _checked(ops.flatten)
 
 
@@ -91,61 +51,6 @@ def _dim(op: str, input: Tensor, dim: int | None) -> int:
         return dim
     warnings.warn(f"[{op}] there is no dim, taken as {guess}: say dim={guess}", stacklevel=3)
     return guess
-
-
-def linear(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
-) -> Tensor:
-    """input (..., k), weight (o, k), bias (o,) -> activation(input weight' + bias), (..., o).
-
-    `activation`, such as "relu", shares a pass with the bias. ValueError for shapes that do not fit
-    and tensors on two devices, TypeError for two dtypes.
-    """
-    given = {"weight": weight, "input": input, **({} if bias is None else {"bias": bias})}
-    for name, value in given.items():
-        operand("linear", name, value)
-    same_device("linear", **given)
-    same_floats("linear", **given)
-    if weight.ndim != 2:
-        raise ValueError(f"[linear] weight has shape {weight.shape}, expected (o, k)")
-    if input.shape[-1:] != weight.shape[1:]:
-        expected = f"(..., {weight.shape[1]})"
-        raise ValueError(f"[linear] input has shape {input.shape}, expected {expected}")
-    return ops.linear(input, weight, bias, activation=activation)
-
-
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Pair = 1,
-    padding: Pair | str = 0,
-    dilation: Pair = 1,
-    groups: int = 1,
-    *,
-    activation: str | None = None,
-) -> Tensor:
-    """input (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).
-
-    An integer or a pair of them for rows and columns; padding may be "valid", none, or with stride
-    1 "same". `activation`, such as "relu", shares a pass with the bias.
-    """
-    windows = {"stride": stride, "padding": padding, "dilation": dilation}
-    return ops.conv2d(input, weight, bias, **windows, groups=groups, activation=activation)  # type: ignore[arg-type]
-
-
-def max_pool2d(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0
-) -> Tensor:
-    """input (n, c, h, w) -> (n, c, oh, ow), the largest of every window; stride kernel_size if None."""
-    return ops.maxpool2d(input, kernel_size, stride, padding)
-
-
-def avg_pool2d(
-    input: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0
-) -> Tensor:
-    """input (n, c, h, w) -> (n, c, oh, ow), the mean of every window, padding counted as zeros."""
-    return ops.avgpool2d(input, kernel_size, stride, padding)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
@@ -194,14 +99,3 @@ def batch_norm(
             if running is not None:
                 running.mul_(1 - momentum).add_(batch, alpha=momentum)
     return out
-
-
-def layer_norm(
-    input: Tensor,
-    normalized_shape: int | Shape,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> Tensor:
-    """weight (input - mean) / sqrt(var + eps) + bias, mean and var of the last axes of each sample."""
-    return ops.layer_norm(input, normalized_shape, weight, bias, epsilon=eps)

@@ -11,6 +11,17 @@ from ..ops.arguments import operand, same_device, same_floats
 from ..tensor import Tensor, from_numpy
 from ..typing import Shape
 
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "huber_loss",
+    "l1_loss",
+    "mse_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+]
+
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 

@@ -64,11 +64,11 @@ def conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    *,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
     groups: int = 1,
+    *,
     activation: str | None = None,
 ) -> Tensor:
     """x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).

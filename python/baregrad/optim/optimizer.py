@@ -30,7 +30,7 @@ class Optimizer:
     fixed: ClassVar[dict[str, Any]] = {"maximize": False}  # options of PyTorch's, not offered
 
     def __init__(self, params: Params, defaults: Group) -> None:
-        self.defaults = defaults
+        self.defaults, self._tag = defaults, f"[{type(self).__name__}]"
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor):
@@ -40,10 +40,6 @@ class Optimizer:
             raise ValueError(f"{self._tag} params is empty, expected at least one parameter")
         for group in found if isinstance(found[0], dict) else [{"params": found}]:
             self.add_param_group(group)
-
-    @property
-    def _tag(self) -> str:
-        return f"[{type(self).__name__}]"
 
     def add_param_group(self, param_group: Group) -> None:
         """Take in more parameters: {"params": ...} and the options in which they differ."""
