@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dispatch.h"
 #include "profile.h"
@@ -45,35 +46,45 @@ class Call {
   }
 
   // A float32 array with any strides.
-  View floats(const char* name, py::handle value) const {
+  View floats(const std::string& name, py::handle value) const {
     View view = array(name, value);
     expect_dtype(view, DType::float32);
-    return view.aligned();
+    if (!view.is_aligned()) return view.aligned();
+    return view;
   }
 
   // A float32 array in row-major order, copied if it was not.
-  View contiguous(const char* name, py::handle value) const {
-    return floats(name, value).contiguous();
+  View contiguous(const std::string& name, py::handle value) const {
+    View view = floats(name, value);
+    if (!view.is_contiguous()) return view.contiguous();
+    return view;
   }
 
-  // Class labels: integers of any width, as contiguous int64.
-  View labels(const char* name, py::handle value) const {
+  // Class labels or row numbers: integers of any width, as contiguous int64.
+  View labels(const std::string& name, py::handle value) const {
     View view = array(name, value);
     if (!view.is_integer())
       wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected int64");
     return view.as_int64();
   }
 
-  View array(const char* name, py::handle value) const {
+  // What a random kernel draws from: seed and offset.
+  View state(const std::string& name, py::handle value) const {
+    View view = array(name, value);
+    expect_shape(view, {2});
+    expect_dtype(view, DType::int64);
+    return view.as_int64();
+  }
+
+  View array(const std::string& name, py::handle value) const {
     std::optional<View> view = View::of(value, name);
     if (!view)
-      wrong_type(std::string(name) + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " +
-                 View::kind());
-    return *view;
+      wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " + View::kind());
+    return std::move(*view);
   }
 
   // Where to write: `value` or, if that is None, a new float32 array.
-  View output(const char* name, py::handle value, const Shape& shape) const {
+  View output(const std::string& name, py::handle value, const Shape& shape) const {
     if (value.is_none()) return View::make(DType::float32, shape);
     View view = array(name, value);
     expect_dtype(view, DType::float32);
@@ -86,7 +97,7 @@ class Call {
   }
 
   // An array that the kernel changes in place: it cannot be a copy.
-  View in_place(const char* name, py::handle value, DType dtype = DType::float32) const {
+  View in_place(const std::string& name, py::handle value, DType dtype = DType::float32) const {
     View view = array(name, value);
     expect_dtype(view, dtype);
     if (!view.writeable) wrong_value(view.name + " is read-only");

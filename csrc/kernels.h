@@ -9,7 +9,7 @@
 // float32 unless their type says otherwise, contiguous unless a stride says otherwise, and an
 // output never overlaps an input unless the slot allows it. All sizes are int64_t and may be 0.
 //
-// Letters: GEMM m n k; rows n, classes c. `d` before a name is the gradient of that name.
+// Letters: GEMM m n k; rows n, classes c; a table has v rows of d. `d` before a name is the gradient of that name.
 
 #ifdef BAREGRAD_DEVICE  // _cuda and _sim: the last argument of a slot is the stream it runs on
 typedef struct CUstream_st* cudaStream_t;
@@ -23,7 +23,8 @@ typedef struct CUstream_st* cudaStream_t;
 
 // Every op, and its slots in the order in which `Kernels` declares them. Bindings, tables and
 // plug-ins are filled from these two lists.
-#define BAREGRAD_OPS(op) op(gemm) op(unary) op(softmax_xent) op(adam_step)
+#define BAREGRAD_OPS(op) \
+  op(gemm) op(unary) op(softmax_xent) op(gather_rows) op(philox) op(sgd_step) op(adam_step)
 // clang-format off
 #define BAREGRAD_SLOTS(slot)                \
   slot(gemm, gemm)                          \
@@ -32,6 +33,12 @@ typedef struct CUstream_st* cudaStream_t;
   slot(unary, unary_backward)               \
   slot(softmax_xent, softmax_xent_forward)  \
   slot(softmax_xent, softmax_xent_backward) \
+  slot(gather_rows, gather_rows)            \
+  slot(gather_rows, scatter_add_rows)       \
+  slot(philox, philox_uniform)              \
+  slot(philox, philox_normal)               \
+  slot(philox, philox_dropout)              \
+  slot(sgd_step, sgd_step)                  \
   slot(adam_step, adam_step)
 // clang-format on
 
@@ -71,6 +78,20 @@ enum UnaryKind : int32_t {
 #undef BAREGRAD_ENUM
 };
 
+// What an optimizer knows of one parameter: all arrays have n elements.
+struct SgdTensor {
+  float* param;
+  const float* grad;
+  float* velocity;  // or null
+  int64_t n;
+};
+struct AdamTensor {
+  float* param;
+  const float* grad;
+  float *m, *v;
+  int64_t n;
+};
+
 struct Kernels {
   const char* name;  // "avx2", "sim", ...; with a rung in place "avx2, gemm=ladder/0_naive"
 
@@ -101,13 +122,40 @@ struct Kernels {
   void (*softmax_xent_backward)(const float* saved, const float* dloss, float* dlogits, int64_t n,
                                 int64_t c STREAM);
 
-  // One step of Adam, in place: grad (n,), *learning_rate, *step (1 at the first)
-  //   -> param, m, v (n,)
-  // What changes from step to step comes by pointer, so that a captured CUDA graph can replay;
-  // the rest is double, because 1 - beta2 in float32 would be off by a hundredth of a percent.
-  void (*adam_step)(float* param, const float* grad, float* m, float* v, int64_t n,
-                    const float* learning_rate, const int64_t* step, double beta1, double beta2,
-                    double epsilon, double weight_decay STREAM);
+  // table (v, d), rows (n,) -> out (n, d) = table[rows]
+  // A row outside [0, v) makes its row of out NaN and goes to *bad_row, as in softmax_xent.
+  void (*gather_rows)(const float* table, const int64_t* rows, float* out, int64_t* bad_row,
+                      int64_t v, int64_t n, int64_t d STREAM);
+  // dout (n, d), rows (n,) -> out (v, d), in place: out[rows[i]] += dout[i], in order of i.
+  // A row outside [0, v) adds nothing and goes to *bad_row.
+  void (*scatter_add_rows)(const float* dout, const int64_t* rows, float* out, int64_t* bad_row,
+                           int64_t v, int64_t n, int64_t d STREAM);
+
+  // Random numbers: Philox4x32-10. Element i is made of word i % 4 of block offset + i / 4 under the
+  // key seed, and of nothing else. state (2,) is seed and offset, by pointer for the same reason as
+  // the step of adam_step.
+  // state (2,) -> out (n,): uniform in [0, 1), a word's upper 24 bits / 2^24, exact
+  void (*philox_uniform)(const int64_t* state, float* out, int64_t n STREAM);
+  // state (2,) -> out (n,): normal. Words a, b of a block give r cos t and r sin t, and so do c, d;
+  // r = sqrt(-2 log(((a >> 8) + 1) / 2^24)), t = 2 pi (b >> 8) / 2^24.
+  void (*philox_normal)(const int64_t* state, float* out, int64_t n STREAM);
+  // x (n,), state (2,) -> out (n,) = x / (1 - p) where its uniform number is >= p, else 0. out may
+  // be x. The gradient is the same op on dout with the same state.
+  void (*philox_dropout)(const float* x, const int64_t* state, float* out, int64_t n,
+                         double p STREAM);
+
+  // One step of an optimizer over `count` tensors in one call, in place. The list itself is in host
+  // memory and is read before the call returns. What changes from step to step comes by pointer, so
+  // that a captured CUDA graph can replay; the rest is double, because 1 - beta2 in float32 would be
+  // off by a hundredth of a percent.
+  // grad (n,), *learning_rate -> param, velocity (n,)
+  void (*sgd_step)(const SgdTensor* tensors, int64_t count, const float* learning_rate,
+                   double momentum, double weight_decay, bool nesterov STREAM);
+  // grad (n,), *learning_rate, *step (1 at the first) -> param, m, v (n,)
+  // decoupled: weight_decay shrinks param (AdamW) and does not join the gradient (L2).
+  void (*adam_step)(const AdamTensor* tensors, int64_t count, const float* learning_rate,
+                    const int64_t* step, double beta1, double beta2, double epsilon,
+                    double weight_decay, bool decoupled STREAM);
 
 #ifndef BAREGRAD_DEVICE
   // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds

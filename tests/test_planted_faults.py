@@ -6,6 +6,7 @@ the table in use, and the cases of the op must find it.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,6 +52,19 @@ CPU = [
     Fault("softmax_xent", "counts the tail's empty lanes", "exp(load_n(x + whole, tail, -__builtin_inff()) - row_max)",
           "exp(load_n(x + whole, tail, row_max) - row_max)"),
     Fault("softmax_xent", "forgets the weight in the gradient", "w / row.sum", "1.f / row.sum"),
+    Fault("philox", "stops one round short", "constexpr int kRounds = 10;", "constexpr int kRounds = 9;"),
+    Fault("philox", "forgets the upper half of the counter", "c1 = low >> 32", "c1 = {}"),
+    Fault("philox", "gives the second half of the blocks first", "{reinterpret_cast<Vec>(even_lanes(front, back))",
+          "{reinterpret_cast<Vec>(odd_lanes(front, back))"),
+    Fault("philox", "takes the logarithm of 0", "join(w.word[0], w.word[2]))) + 0x1p-24f", "join(w.word[0], w.word[2])))"),
+    Fault("philox", "does not scale what it keeps", "v * scale : Vec{}", "v : Vec{}"),
+    Fault("gather_rows", "drops the last column of a tail", "for (int64_t j = begin; j < end; j += kLanes)",
+          "for (int64_t j = begin; j + 1 < end; j += kLanes)"),
+    Fault("gather_rows", "misses the last row of the table", "rows[i] >= last) continue;", "rows[i] + 1 >= last) continue;"),
+    Fault("sgd_step", "takes the old velocity for Nesterov's", "fma(keep, v, g) : v", "v : v"),
+    Fault("sgd_step", "leaves the velocity as it was", "store_upto(tensor.velocity + i, v, n);", ""),
+    Fault("adam_step", "lets a decoupled decay into the gradient", "Decoupled ? grad : fma(decay, param, grad)",
+          "fma(decay, param, grad)"),
     Fault("adam_step", "forgets the second bias correction", "1 / (1 - power(beta2, *step))", "1"),
     Fault("adam_step", "squares the gradient's moment", "rest2 * g * g", "rest2 * m * m"),
 ]  # fmt: skip
@@ -63,6 +77,14 @@ CUDA = [
     Fault("unary", "misses the elements beyond one grid", "i < n; i += stride", "i < n; i += stride + n"),
     Fault("softmax_xent", "sums half the lanes", "sum = warp_reduce(sum, Sum());",
           "sum += __shfl_xor_sync(0xffffffffu, sum, 16);"),
+    Fault("philox", "keeps the key as it was", "low += 0x9e3779b9u, ", ""),
+    Fault("philox", "writes whole blocks only", "w < kWords && b * kWords + w < n; ++w",
+          "w < kWords && b * kWords + kWords <= n; ++w"),
+    Fault("gather_rows", "takes the first of 32 rows alone", "found &= found - 1", "found = 0"),
+    Fault("gather_rows", "copies the columns of one warp alone", "for (int64_t j = lane; j < d; j += kWarp)\n    out",
+          "for (int64_t j = lane; j < d; j += d)\n    out"),
+    Fault("sgd_step", "takes the first tensor for all", "some.tensor[blockIdx.y]", "some.tensor[0]"),
+    Fault("sgd_step", "decays nothing", "decay * tensor.param[i]", "0 * tensor.param[i]"),
     Fault("adam_step", "reads the rate before it is there", "__syncthreads();", ""),
 ]  # fmt: skip
 
@@ -124,12 +146,8 @@ def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(fault: Fault, tmp_p
     source = tmp_path / f"{fault.op}.cu"
     shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
     plant(source, fault)
-    slots = {
-        "gemm": ["gemm"],
-        "unary": ["unary_forward", "unary_backward"],
-        "softmax_xent": ["softmax_xent_forward", "softmax_xent_backward"],
-        "adam_step": ["adam_step"],
-    }[fault.op]
+    contract = (SOURCES / "csrc" / "kernels.h").read_text()
+    slots = re.findall(rf"\bslot\({fault.op}, (\w+)\)", contract)
     with source.open("a") as text:
         fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots)
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")

@@ -66,7 +66,69 @@ def test_adam_step_is_the_algorithm_of_the_paper(rng: np.random.Generator) -> No
     theta, first, second = param.copy(), 0.0, 0.0
     for t in range(1, 8):
         grad = rng.standard_normal(5)
-        reference.adam_step(param, grad, m, v, np.array([0.01]), np.array([t]))
+        reference.adam_step([param], [grad], [m], [v], np.array([0.01]), np.array([t]))
         first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
         theta -= 0.01 * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
     np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+def test_adam_step_with_decoupled_decay_is_the_algorithm_of_loshchilov_and_hutter(
+    rng: np.random.Generator,
+) -> None:
+    param, m, v = rng.standard_normal(5), np.zeros(5), np.zeros(5)
+    theta, first, second = param.copy(), 0.0, 0.0
+    for t in range(1, 8):
+        grad = rng.standard_normal(5)
+        reference.adam_step(
+            [param],
+            [grad],
+            [m],
+            [v],
+            np.array([0.01]),
+            np.array([t]),
+            weight_decay=0.1,
+            decoupled=True,
+        )
+        first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
+        direction = (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+        theta -= 0.01 * (direction + 0.1 * theta)
+    np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_step_is_the_algorithm_of_the_lecture(nesterov: bool, rng: np.random.Generator) -> None:
+    param, velocity = rng.standard_normal(5), np.zeros(5)
+    theta, v = param.copy(), 0.0
+    for _ in range(7):
+        grad = rng.standard_normal(5)
+        reference.sgd_step(
+            [param],
+            [grad],
+            [velocity],
+            np.array([0.01]),
+            momentum=0.9,
+            weight_decay=0.1,
+            nesterov=nesterov,
+        )
+        v = 0.9 * v + (grad + 0.1 * theta)
+        theta -= 0.01 * (grad + 0.1 * theta + 0.9 * v if nesterov else v)
+    np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+def test_gather_rows(rng: np.random.Generator) -> None:
+    table, rows, dout = (
+        rng.standard_normal((4, 3)),
+        np.array([2, 0, 2]),
+        rng.standard_normal((3, 3)),
+    )
+    got = reference.scatter_add_rows(dout, rows, np.zeros((4, 3)))
+    want = numeric_gradient(lambda x: reference.gather_rows(x, rows), table, dout)
+    np.testing.assert_allclose(got, want, atol=1e-8)
+
+
+def test_philox_dropout(rng: np.random.Generator) -> None:
+    (x, dout), state = rng.standard_normal((2, 7, 5)), np.array([3, 9])
+    got = reference.philox_dropout(dout, state, p=0.4)
+    want = numeric_gradient(lambda x: reference.philox_dropout(x, state, p=0.4), x, dout)
+    assert (got == 0).any()
+    np.testing.assert_allclose(got, want, atol=1e-8)

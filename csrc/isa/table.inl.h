@@ -3,10 +3,14 @@
 #include "math.h"
 
 #include "../kernels/strided.inl.h"
+#include "../kernels/tensor_list.inl.h"
 
 #include "../kernels/adam_step.inl.h"
+#include "../kernels/gather_rows.inl.h"
 #include "../kernels/gemm.inl.h"
+#include "../kernels/philox.inl.h"
 #include "../kernels/probe.inl.h"
+#include "../kernels/sgd_step.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
 

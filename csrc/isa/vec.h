@@ -23,6 +23,7 @@ constexpr int kVectorBytes = BAREGRAD_VECTOR_BYTES;
 constexpr int kLanes = kVectorBytes / 4;
 typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
+typedef uint64_t Wide __attribute__((vector_size(kVectorBytes)));  // half as many, of 64 bits
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
@@ -43,6 +44,12 @@ inline void store_n(float* p, Vec v, int64_t n);
 inline Vec fma(Vec a, Vec b, Vec c);
 inline Vec sqrt(Vec v);
 
+// For each lane, the product of the two lower halves.
+inline Wide multiply_low(Wide a, Wide b);
+// a0 b0 a2 b2 ... and a1 b1 a3 b3 ...
+inline Wide even_lanes(Wide a, Wide b);
+inline Wide odd_lanes(Wide a, Wide b);
+
 #if BAREGRAD_VECTOR_BYTES == 64
 inline __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
 inline Vec load_n(const float* p, int64_t n, float fill) {
@@ -51,6 +58,13 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm512_mul_epu32(__m512i(a), __m512i(b))); }
+inline Wide even_lanes(Wide a, Wide b) {
+  return Wide(_mm512_unpacklo_epi64(__m512i(a), __m512i(b)));
+}
+inline Wide odd_lanes(Wide a, Wide b) {
+  return Wide(_mm512_unpackhi_epi64(__m512i(a), __m512i(b)));
+}
 
 #elif BAREGRAD_VECTOR_BYTES == 32
 inline __m256i first(int64_t n) {
@@ -63,6 +77,13 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b))); }
+inline Wide even_lanes(Wide a, Wide b) {
+  return Wide(_mm256_unpacklo_epi64(__m256i(a), __m256i(b)));
+}
+inline Wide odd_lanes(Wide a, Wide b) {
+  return Wide(_mm256_unpackhi_epi64(__m256i(a), __m256i(b)));
+}
 
 #else
 inline Vec load_n(const float* p, int64_t n, float fill) {
@@ -76,16 +97,23 @@ inline void store_n(float* p, Vec v, int64_t n) {
 #if defined(__aarch64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 inline Vec sqrt(Vec v) { return vsqrtq_f32(v); }
+inline Wide multiply_low(Wide a, Wide b) {
+  return Wide(vmull_u32(vmovn_u64(uint64x2_t(a)), vmovn_u64(uint64x2_t(b))));
+}
 #elif defined(__x86_64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) { return _mm_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm_mul_epu32(__m128i(a), __m128i(b))); }
 #else
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) {
   for (int i = 0; i < kLanes; ++i) v[i] = __builtin_sqrtf(v[i]);
   return v;
 }
+inline Wide multiply_low(Wide a, Wide b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 #endif
+inline Wide even_lanes(Wide a, Wide b) { return Wide{a[0], b[0]}; }
+inline Wide odd_lanes(Wide a, Wide b) { return Wide{a[1], b[1]}; }
 #endif
 
 // Lanes that are NaN on either side come from b, so max(x, m) over a row may lose a NaN of x.
@@ -132,6 +160,14 @@ inline void parallel_for(int64_t n, int64_t grain, Body body) {
       n, grain,
       [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
       &body);
+}
+
+// *place = value if that is less, from any thread.
+inline void keep_smallest(int64_t* place, int64_t value) {
+  int64_t seen = __atomic_load_n(place, __ATOMIC_RELAXED);
+  while (value < seen && !__atomic_compare_exchange_n(place, &seen, value, true, __ATOMIC_RELAXED,
+                                                      __ATOMIC_RELAXED)) {
+  }
 }
 
 }  // namespace

@@ -36,4 +36,9 @@ __device__ inline float warp_reduce(float v, Combine combine) {
   return v;
 }
 
+// *place = value if that is less, from any thread.
+__device__ inline void keep_smallest(int64_t* place, int64_t value) {
+  atomicMin(reinterpret_cast<long long*>(place), static_cast<long long>(value));
+}
+
 }  // namespace baregrad

@@ -25,11 +25,28 @@ def softmax_xent_forward(
     logits: Floats, labels: npt.NDArray[Any], weight: Floats | None = None
 ) -> tuple[Floats, Floats]: ...
 def softmax_xent_backward(saved: Floats, dloss: Floats, *, out: Floats | None = None) -> Floats: ...
+def gather_rows(table: Floats, rows: npt.NDArray[Any], *, out: Floats | None = None) -> Floats: ...
+def scatter_add_rows(dout: Floats, rows: npt.NDArray[Any], out: Floats) -> Floats: ...
+def philox_uniform(state: npt.NDArray[np.int64], *, out: Floats) -> Floats: ...
+def philox_normal(state: npt.NDArray[np.int64], *, out: Floats) -> Floats: ...
+def philox_dropout(
+    x: Floats, state: npt.NDArray[np.int64], *, p: float, out: Floats | None = None
+) -> Floats: ...
+def sgd_step(
+    params: Sequence[Floats],
+    grads: Sequence[Floats],
+    velocities: Sequence[Floats] | None,
+    learning_rate: Floats,
+    *,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> None: ...
 def adam_step(
-    param: Floats,
-    grad: Floats,
-    m: Floats,
-    v: Floats,
+    params: Sequence[Floats],
+    grads: Sequence[Floats],
+    ms: Sequence[Floats],
+    vs: Sequence[Floats],
     learning_rate: Floats,
     step: npt.NDArray[np.int64],
     *,
@@ -37,6 +54,7 @@ def adam_step(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
+    decoupled: bool = False,
 ) -> None: ...
 def available() -> list[str]: ...
 def in_use() -> str: ...
