@@ -106,6 +106,6 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 def _write(tensor: Tensor, values: NDArray) -> Tensor:
     data = tensor.data
     made = backend_of(data).from_numpy(np.asarray(values, data.dtype))
-    kernels(data).copy_strided(made, out=data)
+    kernels.moving(data).copy_strided(made, out=data)
     tensor._version.number += 1
     return tensor

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..backend import backend_of
+from ..backend import backend_of, kernels
+from ..ops.arguments import is_contiguous
 from ..tensor import Tensor
 from ..typing import Array, NDArray
 
@@ -88,14 +89,17 @@ class Optimizer:
                     alike.setdefault((type(param.data), param.dtype, done), []).append(param)
             for (_, _, done), params in alike.items():
                 states = [self._settled(param, kept) for param in params]
+                moved = [_contiguous(param.data) for param in params]
                 self._move(
                     group,
                     done + 1,
-                    [param.data for param in params],
+                    moved,
                     [param.grad.data for param in params],  # type: ignore[union-attr]
                     *([state[name] for state in states] for name in kept),
                 )
-                for param, state in zip(params, states, strict=True):
+                for param, state, data in zip(params, states, moved, strict=True):
+                    if data is not param.data:
+                        kernels.moving(data).copy_strided(data, out=param.data)
                     if self.counts_steps:
                         state["step"] = done + 1
                     if state:
@@ -194,6 +198,11 @@ def _loaded(index: Any, param: Tensor, saved: Mapping[str, Any]) -> dict[str, An
                 f"{state[name].shape}, expected {param.shape}"
             )
     return state
+
+
+def _contiguous(array: Array) -> Array:
+    """The array itself, or a copy that a kernel can change in place."""
+    return array if is_contiguous(array) else kernels.moving(array).copy_strided(array)
 
 
 def _numpy(array: Any) -> NDArray:
