@@ -41,7 +41,7 @@ def first_line(thing: Any) -> str:
 
 
 def functions() -> Iterator[tuple[str, str]]:
-    for name in sorted(set(bg.__all__) - {"__version__"}, key=str.lower):
+    for name in sorted(set(bg.__all__) - {"__version__"}, key=lambda name: (name.lower(), name)):
         thing = getattr(bg, name)
         method = getattr(bg.Tensor, name, None) is thing
         if isinstance(thing, types.ModuleType):
@@ -54,7 +54,7 @@ def functions() -> Iterator[tuple[str, str]]:
 
 def methods() -> Iterator[tuple[str, str]]:
     names = {name for name in dir(bg.Tensor) if not name.startswith("_")}
-    for name in sorted(names, key=str.lower):
+    for name in sorted(names, key=lambda name: (name.lower(), name)):
         thing = inspect.getattr_static(bg.Tensor, name)
         if thing is not getattr(bg, name, None):
             yield f"Tensor.{name}", ATTRIBUTES.get(name) or first_line(thing)

@@ -15,6 +15,8 @@ from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .typing import Array, Shape
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .tensor import Tensor
 
 __all__ = [
@@ -35,12 +37,9 @@ Node: TypeAlias = "Function | Tensor"  # a Tensor only where it is a leaf
 class Version:
     """What happened in place to the memory of a tensor, shared by its views."""
 
-    __slots__ = ("leaf", "number", "recorded")
-
-    def __init__(self) -> None:
-        self.number = 0  # changes
-        self.recorded = 0  # changes that are part of a graph: earlier views do not know them
-        self.leaf = False  # whether a leaf that requires grad lives here
+    number = 0  # of changes
+    recorded = 0  # of changes that are part of a graph: earlier views do not know them
+    leaf = False  # whether a leaf that requires grad lives here
 
 
 class Function:
@@ -76,32 +75,36 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
         """Run forward on the inputs' arrays; remember this Function if a gradient may be asked."""
-        return cls.apply_all(*inputs, **options)[0]
+        function = cls()._over(inputs)
+        return function._gives(inputs, function.forward(*[t.data for t in inputs], **options))
 
     @classmethod
     def apply_all(cls, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        """As apply, with all that forward returns."""
-        function = cls()
-        recording = is_grad_enabled()
-        if recording:
+        """As apply, for a forward that returns several arrays."""
+        function = cls()._over(inputs)
+        array, *others = function.forward(*[t.data for t in inputs], **options)
+        return function._gives(inputs, array), *[inputs[0]._made(x, None) for x in others]
+
+    def _over(self, inputs: tuple[Tensor, ...]) -> Self:
+        if is_grad_enabled():
             for tensor in inputs:
-                tensor._check_history(cls.__name__)
-        function.needs_grad = needs = tuple(recording and t.requires_grad for t in inputs)
-        arrays = function.forward(*(t.data for t in inputs), **options)
-        array, *others = arrays if isinstance(arrays, tuple) else (arrays,)
-        made = inputs[0]._made
-        out = made(array, function if True in needs else None)
-        if out.grad_fn is not None:
-            function.parents = tuple(
-                (t.grad_fn or t) if n else None for t, n in zip(inputs, needs, strict=True)
-            )
-            function.shapes = tuple(t.shape for t in inputs)
-            function._versions = tuple(
-                (t._version, t._version.number)
-                for t in (*inputs, out)
-                if any(t.data is array for array in function.saved)
-            )
-        return (out, *(made(other, None) for other in others))
+                if tensor._history != tensor._version.recorded:
+                    tensor._check_history(type(self).__name__)
+            self.needs_grad = tuple([t.requires_grad for t in inputs])
+        else:
+            self.needs_grad = (False,) * len(inputs)
+        return self
+
+    def _gives(self, inputs: tuple[Tensor, ...], array: Array) -> Tensor:
+        if True not in self.needs_grad:
+            return inputs[0]._made(array, None)
+        out = inputs[0]._made(array, self)
+        self.parents = tuple([(t.grad_fn or t) if t.requires_grad else None for t in inputs])
+        self.shapes = tuple([t.shape for t in inputs])
+        saved = set(map(id, self.saved))
+        watched = [t._version for t in (*inputs, out) if id(t.data) in saved]
+        self._versions = tuple([(version, version.number) for version in watched])
+        return out
 
     def _recall(self) -> None:
         name = type(self).__name__

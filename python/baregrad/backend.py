@@ -182,7 +182,7 @@ class Kernels:
 
     def __call__(self, array: Array) -> Table:
         """The table that computes with `array`; unless it holds float32, the reference."""
-        if array.dtype == _FLOAT32:
+        if array.dtype is _FLOAT32 or array.dtype == _FLOAT32:
             return self.active if type(array) is np.ndarray else backend_of(array).table
         if type(array) is not np.ndarray:
             return _travelling(backend_of(array))

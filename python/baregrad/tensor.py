@@ -263,9 +263,14 @@ class Tensor(Methods, Protocols):
             raise ValueError(
                 f"[in place] the result has shape {result.shape}, expected {self.shape}"
             )
-        kernels.moving(self.data).copy_strided(result.data, out=self.data)
-        if result.grad_fn is not None:
-            self.grad_fn, self.requires_grad = result.grad_fn, True
+        copy, function = kernels.moving(self.data).copy_strided, result.grad_fn
+        if function is not None and any(array is self.data for array in function.saved):
+            old = copy(self.data)
+            function.saved = tuple(old if a is self.data else a for a in function.saved)
+            function._versions = tuple(v for v in function._versions if v[0] is not self._version)
+        copy(result.data, out=self.data)
+        if function is not None:
+            self.grad_fn, self.requires_grad = function, True
             self._version.recorded += 1
             self._history = self._version.recorded
         return self._changed()
@@ -275,7 +280,7 @@ class Tensor(Methods, Protocols):
         return self
 
     def _check_history(self, op: str) -> None:
-        if self._history not in (_ANY_HISTORY, self._version.recorded):
+        if self._history != _ANY_HISTORY:
             raise RuntimeError(
                 f"[{op}] another view of this tensor's memory was changed in place while gradients "
                 "were recorded, expected x[i] = x[i] + y rather than x[i] += y, or to clone first"
@@ -288,14 +293,14 @@ class Tensor(Methods, Protocols):
         """A matrix (m, n) seen as (n, m), without a copy."""
         if self.ndim != 2:
             raise ValueError(f"[T] the tensor has shape {self.shape}, expected (m, n); or use .mT")
-        return self.transpose(0, 1)
+        return ops.swapped(self)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """(..., m, n) seen as (..., n, m), without a copy."""
         if self.ndim < 2:
             raise ValueError(f"[mT] the tensor has shape {self.shape}, expected (..., m, n)")
-        return self.transpose(-2, -1)
+        return ops.swapped(self)
 
     def to(
         self,

@@ -46,7 +46,7 @@ from .unary import (
     sqrt,
     tanh,
 )
-from .view import expand, flatten, permute, reshape, squeeze, t, transpose, unsqueeze, view
+from .view import expand, flatten, permute, reshape, squeeze, swapped, t, transpose, unsqueeze, view
 from .where import clamp, clamp_, where
 
 __all__ = [
@@ -127,6 +127,7 @@ __all__ = [
     "sub",
     "sub_",
     "sum",
+    "swapped",
     "t",
     "tanh",
     "transpose",

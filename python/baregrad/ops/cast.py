@@ -43,5 +43,5 @@ def _moved(x: Array, backend: Backend) -> Any:
 def convert(x: Tensor, backend: Backend, dtype: np.dtype[Any]) -> Tensor:
     """x (...) -> (...): on `backend`, of type `dtype`; x itself if it is so."""
     if x.dtype != dtype:
-        x = Cast.apply(x, dtype=dtype)
+        x = Cast.apply(x if dtype.kind == "f" else x.detach(), dtype=dtype)
     return x if x._backend is backend else Move.apply(x, backend=backend)

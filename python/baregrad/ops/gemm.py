@@ -58,11 +58,11 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
     A vector (k,) is a row on the left, a column on the right, and its axis is dropped again.
     """
-    operand("matmul", "an operand", a)
-    operand("matmul", "an operand", b)
+    for value in (a, b):
+        operand("matmul", "an operand", value)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"[matmul] operands have shapes {a.shape} and {b.shape}, expected no ()")
-    if a.dtype.kind == "f":
+    if a.dtype != b.dtype and a.dtype.kind == "f":
         same_floats("matmul", a=a, b=b)
     if a.ndim == 1:
         out = matmul(a.reshape(1, -1), b)

@@ -90,6 +90,8 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     basic, arrays = _parse(x, index)
     value = as_value(x, "setitem", value)
     recorded = x._prepare_change("setitem", value)
+    if any(array.size == 0 for array in arrays.values()):
+        return
     if arrays:
         seen = Index.apply(x, index=basic)._views(x)
         value = _replaced(seen, arrays, value)
@@ -103,6 +105,8 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         fits = all(n in (1, m) for n, m in zip(value.shape, shape, strict=True))
     if not fits:
         raise ValueError(f"[setitem] value has shape {value.shape}, expected {shape}")
+    if 0 in shape:
+        return
     if recorded:
         x._become(SetIndex.apply(x, value, index=basic))
     else:
@@ -113,8 +117,6 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
 def _replaced(x: Tensor, arrays: Arrays, value: Tensor) -> Tensor:
     """x where x[arrays] is value: of equal rows the last counts, as in NumPy."""
     rows, shape, front, lengths = _rows(x.shape, arrays)
-    if not rows.size:
-        return x
     rest = tuple(n for axis, n in enumerate(x.shape) if axis not in arrays)
     back = _back(len(shape), arrays, x.ndim)
     full = tuple((shape + rest)[axis] for axis in back)

@@ -55,10 +55,7 @@ class Expand(Function):
 
 def permuted(x: Array, axes: Sequence[int]) -> Array:
     """x with its axes in another order."""
-    ndim = len(axes)
-    if tuple(axes) == (*range(ndim - 2), ndim - 1, ndim - 2):
-        return x.mT
-    return x.transpose(tuple(axes))
+    return x.mT if axes == (1, 0) else x.transpose(tuple(axes))
 
 
 def reshape(x: Tensor, *shape: int | Shape) -> Tensor:
@@ -101,6 +98,12 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     if x.ndim:
         axes[a], axes[b] = axes[b], axes[a]
     return Permute.apply(x, axes=tuple(axes))._views(x)
+
+
+def swapped(x: Tensor) -> Tensor:
+    """x (..., m, n) -> (..., n, m), without a copy."""
+    ndim = x.ndim
+    return Permute.apply(x, axes=(*range(ndim - 2), ndim - 1, ndim - 2))._views(x)
 
 
 def t(x: Tensor) -> Tensor:
