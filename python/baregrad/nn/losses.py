@@ -45,9 +45,8 @@ def _alike(op: str, input: Tensor, target: Tensor) -> None:
     """Two tensors of one shape: nothing is broadcast silently."""
     operand(op, "input", input)
     if operand(op, "target", target).shape != input.shape:
-        raise ValueError(
-            f"[{op}] target has shape {target.shape}, expected {input.shape} like input"
-        )
+        expected = f"{input.shape} like input"
+        raise ValueError(f"[{op}] target has shape {target.shape}, expected {expected}")
     same_device(op, input=input, target=target)
     same_floats(op, input=input, target=target)
 
@@ -87,10 +86,7 @@ def smooth_l1_loss(
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """-target log input - (1 - target) log(1 - input), of probabilities; at most 100, even at 0, 1.
-
-    A logarithm counts at least as -100, as in PyTorch (lecture 000, slide 3).
-    """
+    """-target log input - (1 - target) log(1 - input) (lecture 000, slide 3); a log is at least -100."""
     _alike("binary_cross_entropy", input, target)
     each = ops.binary_xent(input, target)
     return _reduced("binary_cross_entropy", each, reduction)
@@ -122,10 +118,7 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """input (n, c), logarithms of probabilities, target (n,) int64 -> -weight[target] input[target].
-
-    What cross_entropy says of weight, ignore_index and the mean holds here.
-    """
+    """As cross_entropy, of input (n, c) that has log probabilities already: -weight input[target]."""
     n, c = _classes("nll_loss", input, target)
     labels, _, each_weight = _weights("nll_loss", input, target, weight, ignore_index)
     rows = from_numpy(np.arange(n) * c).to(input.device) + labels

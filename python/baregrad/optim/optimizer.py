@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import backend_of, kernels
 from ..ops.arguments import is_contiguous
 from ..tensor import Tensor
-from ..typing import Array, NDArray
+from ..typing import Array
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
@@ -79,7 +79,7 @@ class Optimizer:
         """
         loss = None if closure is None else closure()
         for group in self.param_groups:
-            self._check(group)
+            self._check(group)  # all, before any is changed
         for group in self.param_groups:
             kept = self._kept(group)
             alike: dict[Any, list[Tensor]] = {}
@@ -90,40 +90,30 @@ class Optimizer:
             for (_, _, done), params in alike.items():
                 states = [self._settled(param, kept) for param in params]
                 moved = [_contiguous(param.data) for param in params]
-                self._move(
-                    group,
-                    done + 1,
-                    moved,
-                    [param.grad.data for param in params],  # type: ignore[union-attr]
-                    *([state[name] for state in states] for name in kept),
-                )
+                grads = [param.grad.data for param in params if param.grad is not None]
+                remembered = ([state[name] for state in states] for name in kept)
+                self._move(group, done + 1, moved, grads, *remembered)
                 for param, state, data in zip(params, states, moved, strict=True):
                     if data is not param.data:
                         kernels.moving(data).copy_strided(data, out=param.data)
-                    if self.counts_steps:
-                        state["step"] = done + 1
-                    if state:
-                        self.state[param] = state
+                    state |= {"step": done + 1} if self.counts_steps else {}
+                    self.state |= {param: state} if state else {}
                     param._version.number += 1
         return loss
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of its options and of what it remembers, laid out as PyTorch's, in NumPy arrays."""
         number = {param: index for index, param in enumerate(self._params())}
-        return {
-            "state": {
-                index: {
-                    name: value if name == "step" else _numpy(value)
-                    for name, value in self.state[param].items()
-                }
-                for param, index in number.items()
-                if param in self.state
-            },
-            "param_groups": [
-                {**group, "params": [number[param] for param in group["params"]]}
-                for group in self.param_groups
-            ],
+        state = {
+            index: {name: _numpy(value) for name, value in self.state[param].items()}
+            for param, index in number.items()
+            if param in self.state
         }
+        groups = [
+            {**group, "params": [number[param] for param in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from what `state_dict` of such an optimizer, here or in PyTorch, returned.
@@ -205,5 +195,6 @@ def _contiguous(array: Array) -> Array:
     return array if is_contiguous(array) else kernels.moving(array).copy_strided(array)
 
 
-def _numpy(array: Any) -> NDArray:
-    return np.array(backend_of(array).to_numpy(array))
+def _numpy(value: Any) -> Any:
+    """A copy of an array as NumPy's; the number of steps as it is."""
+    return value if isinstance(value, int) else np.array(backend_of(value).to_numpy(value))
