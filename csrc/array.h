@@ -24,6 +24,23 @@ inline int64_t size_of(DType dtype) {
   return sizes[int(dtype)];
 }
 
+// "float32, float64, int64, uint8, bool"
+inline std::string known_dtypes() {
+  std::string names;
+  for (DType dtype = DType::float32; dtype != DType::other; dtype = DType(int(dtype) + 1))
+    names += (names.empty() ? "" : ", ") + std::string(name_of(dtype));
+  return names;
+}
+
+// What NumPy understands as a dtype, if it is one of ours.
+inline DType dtype_from(const char* op, pybind11::handle wanted) {
+  const std::string name = pybind11::str(pybind11::module_::import("numpy").attr("dtype")(wanted));
+  for (DType dtype = DType::float32; dtype != DType::other; dtype = DType(int(dtype) + 1))
+    if (name == name_of(dtype)) return dtype;
+  throw pybind11::type_error("[" + std::string(op) + "] dtype is " + name + ", expected one of " +
+                             known_dtypes());
+}
+
 using Shape = std::vector<int64_t>;
 
 // (2, 3), (2,), ()

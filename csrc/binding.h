@@ -60,7 +60,16 @@ class Call {
     return view;
   }
 
-  // Class labels or row numbers: integers of any width, as contiguous int64.
+  // An array of any type that we know, with any strides.
+  View numbers(const std::string& name, py::handle value) const {
+    View view = array(name, value);
+    if (view.dtype == DType::other)
+      wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected one of " +
+                 known_dtypes());
+    return view.aligned();
+  }
+
+  // Class labels: integers of any width, as contiguous int64.
   View labels(const std::string& name, py::handle value) const {
     View view = array(name, value);
     if (!view.is_integer())
@@ -83,11 +92,12 @@ class Call {
     return std::move(*view);
   }
 
-  // Where to write: `value` or, if that is None, a new float32 array.
-  View output(const std::string& name, py::handle value, const Shape& shape) const {
-    if (value.is_none()) return View::make(DType::float32, shape);
+  // Where to write: `value` or, if that is None, a new array.
+  View output(const std::string& name, py::handle value, const Shape& shape,
+              DType dtype = DType::float32) const {
+    if (value.is_none()) return View::make(dtype, shape);
     View view = array(name, value);
-    expect_dtype(view, DType::float32);
+    expect_dtype(view, dtype);
     expect_shape(view, shape);
     if (!view.writeable) wrong_value(view.name + " is read-only");
     if (repeats_memory(view))
@@ -128,8 +138,8 @@ class Call {
 
   // An output may be the very array of an elementwise input, but no other view of its memory.
   void expect_apart(const View& out, const View& in, bool may_be_same) const {
-    if (!overlap(out, in) || (may_be_same && out.data == in.data && out.strides == in.strides))
-      return;
+    const bool same = out.data == in.data && out.shape == in.shape && out.strides == in.strides;
+    if (!overlap(out, in) || (may_be_same && same)) return;
     wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
                 (may_be_same ? ", or " + in.name + " itself" : ""));
   }

@@ -7,6 +7,9 @@
 #include <new>
 #include <stdexcept>
 
+#include "../csrc/dispatch.h"
+#include "../csrc/strided.h"
+
 namespace baregrad {
 namespace {
 
@@ -105,7 +108,7 @@ py::object Array::numpy() const {
 Array Array::contiguous() const {
   if (is_contiguous()) return *this;
   Array copy = make(dtype, shape);
-  copy_strided(*this, copy);
+  baregrad::copy(*this, copy);
   return copy;
 }
 
@@ -127,37 +130,11 @@ Array Array::reshape(Shape wanted) const {
   return {source.memory, source.data, dtype, wanted, contiguous_strides(wanted, size_of(dtype))};
 }
 
-Array Array::transposed() const {
-  if (shape.size() < 2)
-    throw py::value_error("[mT] array has shape " + text(shape) + ", expected (..., m, n)");
-  Array view = *this;
-  std::swap(view.shape.end()[-1], view.shape.end()[-2]);
-  std::swap(view.strides.end()[-1], view.strides.end()[-2]);
-  return view;
-}
-
-void copy_strided(const Array& from, const Array& to) {
-  const Shape& shape = from.shape;
-  if (elements(shape) == 0) return;
-  const size_t item = size_t(size_of(from.dtype)), last = shape.size() - 1;
-  Shape index(shape.size(), 0);
-  for (;;) {  // the last axis in one call, a counter over the others
-    int64_t source = 0, target = 0;
-    for (size_t axis = 0; axis < last; ++axis) {
-      source += index[axis] * from.strides[axis];
-      target += index[axis] * to.strides[axis];
-    }
-    check(cudaMemcpy2DAsync(to.data + target, size_t(to.strides[last]), from.data + source,
-                            size_t(from.strides[last]), item, size_t(shape[last]),
-                            cudaMemcpyDeviceToDevice, current_stream()),
-          "copy");
-    size_t axis = last;
-    while (axis-- > 0) {
-      if (++index[axis] < shape[axis]) break;
-      index[axis] = 0;
-    }
-    if (axis == size_t(-1)) return;
-  }
+void copy(const Array& from, const Array& to) {
+  const Walk<2> way = walk("copy", from.shape, from, to);
+  kernels().copy_strided(from.data, way.strides[0], to.data, way.strides[1], way.extents,
+                         size_of(from.dtype), current_stream());
+  check_device("copy");
 }
 
 ErrorWord::ErrorWord(const char* op, const char* name, int64_t bound) {

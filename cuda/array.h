@@ -46,11 +46,16 @@ struct Array {
   bool is_contiguous() const { return baregrad::is_contiguous(shape, strides, size_of(dtype)); }
   Array contiguous() const;
   Array reshape(Shape wanted) const;
+
+  // Views: see array_views.cpp.
   Array transposed() const;  // the last two axes swapped
+  Array transpose(const std::optional<Shape>& axes) const;
+  Array broadcast_to(const Shape& wanted) const;
+  Array at(py::handle key) const;
 };
 
-// Element by element on the device. Slow; a kernel of its own will take this over.
-void copy_strided(const Array& from, const Array& to);
+// from (...) -> to (...), of one shape and type and any strides
+void copy(const Array& from, const Array& to);
 
 // An Array as bindings see it: see ../csrc/numpy_array.h, whose View has the same names.
 struct View {
@@ -87,7 +92,7 @@ struct View {
   View as_int64() const { return contiguous(); }
 
   void assign(const View& result) const {
-    if (object.ptr() != result.object.ptr()) copy_strided(result.array(), array());
+    if (object.ptr() != result.object.ptr()) copy(result.array(), array());
   }
 
  private:

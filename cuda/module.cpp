@@ -13,7 +13,20 @@ PYBIND11_MODULE(BAREGRAD_MODULE, m) {
   py::class_<Array>(m, "Array", py::module_local(), "A strided array in the memory of this device.")
       .def_static("from_numpy", &Array::from_numpy, "array"_a,
                   "A copy of a NumPy array on this device.")
+      .def_static(
+          "empty",
+          [](const Shape& shape, py::handle dtype) {
+            for (int64_t length : shape)
+              if (length < 0)
+                throw py::value_error("[empty] shape is " + text(shape) +
+                                      ", expected no length below 0");
+            return Array::make(dtype_from("empty", dtype), shape);
+          },
+          "shape"_a, "dtype"_a = "float32", "An array whose elements are not set yet.")
       .def("numpy", &Array::numpy, "A copy as a NumPy array.")
+      .def("__getitem__", &Array::at, "key"_a, "A view, by integers, slices, ... and None.")
+      .def("transpose", &Array::transpose, "axes"_a = py::none(), "A view, its axes in this order.")
+      .def("broadcast_to", &Array::broadcast_to, "shape"_a, "A view that repeats its elements.")
       .def(
           "reshape", [](const Array& a, const Shape& shape) { return a.reshape(shape); }, "shape"_a)
       .def_property_readonly("mT", &Array::transposed)

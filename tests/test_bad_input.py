@@ -27,6 +27,35 @@ def i(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
+def conv(**changed: Any) -> dict[str, Any]:
+    return {"x": f(2, 4, 5, 6), "w": f(6, 4, 3, 3), **changed}
+
+
+def conv_input(**changed: Any) -> dict[str, Any]:
+    return {"dout": f(2, 6, 3, 4), "w": f(6, 4, 3, 3), "shape": (2, 4, 5, 6), **changed}
+
+
+def conv_weight(**changed: Any) -> dict[str, Any]:
+    return {"x": f(2, 4, 5, 6), "dout": f(2, 6, 3, 4), "kernel": (3, 3), **changed}
+
+
+def columns(**changed: Any) -> dict[str, Any]:
+    return {"columns": f(2, 8, 12), "shape": (2, 2, 4, 5), "kernel": (2, 2), **changed}
+
+
+def pool(**changed: Any) -> dict[str, Any]:
+    return {"x": f(2, 3, 4, 6), "kernel": (2, 2), "stride": (2, 2), **changed}
+
+
+def pool_back(**changed: Any) -> dict[str, Any]:
+    size = {"shape": (2, 3, 4, 6), "kernel": (2, 2), "stride": (2, 2)}
+    return {"dout": f(2, 3, 2, 3), **size, **changed}
+
+
+def places(**changed: Any) -> dict[str, Any]:
+    return {"places": np.zeros((2, 3, 2, 3), np.uint8), **pool_back(**changed)}
+
+
 READ_ONLY = f(2, 4)
 READ_ONLY.flags.writeable = False
 
@@ -46,6 +75,39 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("relu_forward", {"x": f(2).astype(np.int32)}, TypeError, "x has dtype int"),
     ("relu_forward", {"x": f(2), "out": f(3)}, ValueError, "out has shape (3,), expected (2,)"),
     ("relu_backward", {"saved": f(2), "dout": f(3)}, ValueError, "dout has shape (3,), expected (2,)"),
+    ("relu_forward", {"x": f(2), "out": f(2).astype(np.float64)}, TypeError, "out has dtype float64, expected float32"),
+    ("leaky_relu_forward", {"x": f(2), "alpha": 0.1, "out": f(2, 1)}, ValueError, "out has shape (2, 1), expected (2,)"),
+    ("elu_backward", {"saved": f(2), "dout": f(2, 2), "alpha": 1.0}, ValueError, "dout has shape (2, 2), expected (2,)"),
+    ("add", {"a": f(2, 3), "b": f(2)}, ValueError, "shapes (2, 3) and (2,) do not broadcast together"),
+    ("mul", {"a": f(2, 3), "b": f(4, 1, 2)}, ValueError, "shapes (2, 3) and (4, 1, 2) do not broadcast together"),
+    ("div", {"a": f(2), "b": 2.0}, TypeError, "b is a float, expected a"),
+    ("pow", {"a": f(2), "b": f(2).astype(np.float64)}, TypeError, "b has dtype float64, expected float32"),
+    ("sub", {"a": f(2), "b": f(3, 1), "out": f(3)}, ValueError, "out has shape (3,), expected (3, 2)"),
+    ("maximum", {"a": f(2), "b": f(2), "out": f(2).astype(int)}, TypeError, "out has dtype int64, expected float32"),
+    ("eq", {"a": f(2), "b": f(3)}, ValueError, "shapes (2,) and (3,) do not broadcast together"),
+    ("lt", {"a": f(2), "b": f(2), "out": f(2)}, TypeError, "out has dtype float32, expected bool"),
+    ("ge", {"a": f(2), "b": f(2), "out": np.ones(3, bool)}, ValueError, "out has shape (3,), expected (2,)"),
+    ("ne", {"a": None, "b": f(2)}, TypeError, "a is a NoneType, expected a"),
+    ("gt", {"a": f(2), "b": np.arange(2)}, TypeError, "b has dtype int64, expected float32"),
+    ("where", {"condition": f(2), "a": f(2), "b": f(2)}, TypeError, "condition has dtype float32, expected bool"),
+    ("where", {"condition": np.ones(3, bool), "a": f(2), "b": f()}, ValueError, "shapes (3,) and (2,) and () do not broadcast together"),
+    ("where", {"condition": np.ones(2, bool), "a": f(2), "b": f(2).astype(np.float64)}, TypeError, "b has dtype float64, expected float32"),
+    ("where", {"condition": True, "a": f(2), "b": f(2)}, TypeError, "condition is a bool, expected a"),
+    ("where", {"condition": np.ones(2, bool), "a": f(2), "b": f(2), "out": f(3)}, ValueError, "out has shape (3,), expected (2,)"),
+    ("fill", {"out": [1.0], "value": 0}, TypeError, "out is a list, expected a"),
+    ("fill", {"out": np.ones(2, np.uint8), "value": 256}, ValueError, "value is 256, which uint8 cannot hold"),
+    ("fill", {"out": np.ones(2, np.uint8), "value": -1.5}, ValueError, "value is -1.5, which uint8 cannot hold"),
+    ("fill", {"out": np.ones(2, int), "value": 2**63}, ValueError, "value is 9223372036854775808, which int64 cannot hold"),
+    ("cast", {"x": 1.0, "dtype": "float32"}, TypeError, "x is a float, expected a"),
+    ("cast", {"x": f(2), "dtype": "int32"}, TypeError, "dtype is int32, expected one of float32, float64, int64, uint8, bool"),
+    ("cast", {"x": f(2), "dtype": ">f4"}, TypeError, "dtype is >f4, expected one of float32,"),
+    ("cast", {"x": f(2), "dtype": np.complex64}, TypeError, "dtype is complex64, expected one of float32,"),
+    ("cast", {"x": None, "dtype": bool}, TypeError, "x is a NoneType, expected a"),
+    ("copy_strided", {"x": [1.0]}, TypeError, "x is a list, expected a"),
+    ("copy_strided", {"x": f(2), "out": f(2, 1)}, ValueError, "out has shape (2, 1), expected (2,)"),
+    ("copy_strided", {"x": f(2), "out": np.arange(2)}, TypeError, "out has dtype int64, expected float32"),
+    ("copy_strided", {"x": f(2).astype(bool), "out": f(2)}, TypeError, "out has dtype float32, expected bool"),
+    ("copy_strided", {"x": f(2), "out": 1.0}, TypeError, "out is a float, expected a"),
     ("softmax_xent_forward", {"logits": f(3), "labels": np.zeros(3, int)}, ValueError, "logits has shape (3,), expected (n, c)"),
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": np.zeros(2, int)}, ValueError, "labels has shape (2,), expected (3,)"),
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": f(3)}, TypeError, "labels has dtype float32, expected int64"),
@@ -88,6 +150,51 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("adam_step", adam(learning_rate=0.1), TypeError, "learning_rate is a float, expected a"),
     ("adam_step", adam(step=f(1)), TypeError, "step has dtype float32, expected int64"),
     ("adam_step", adam(step=i(1, 2)), ValueError, "step has shape (2,), expected (1,)"),
+    ("conv2d_forward", conv(x=f(4, 5, 6)), ValueError, "x has shape (4, 5, 6), expected (n, c, h, w)"),
+    ("conv2d_forward", conv(w=f(6, 3, 3, 3)), ValueError, "w has shape (6, 3, 3, 3), expected (o, 4, kh, kw)"),
+    ("conv2d_forward", conv(w=f(6, 4, 3, 3), groups=2), ValueError, "w has shape (6, 4, 3, 3), expected (o, 2, kh, kw)"),
+    ("conv2d_forward", conv(w=f(6, 4, 0, 3)), ValueError, "kernel is (0, 3), expected 2 integers of at least 1"),
+    ("conv2d_forward", conv(w=f(6, 4, 3, 3).astype(np.float64)), TypeError, "w has dtype float64, expected float32"),
+    ("conv2d_forward", conv(groups=3), ValueError, "groups is 3, expected a divisor of c, 4"),
+    ("conv2d_forward", conv(w=f(5, 2, 3, 3), groups=2), ValueError, "groups is 2, expected a divisor of o, 5"),
+    ("conv2d_forward", conv(groups=0), ValueError, "groups is 0, expected a divisor of c, 4"),
+    ("conv2d_forward", conv(bias=f(4)), ValueError, "bias has shape (4,), expected (6,)"),
+    ("conv2d_forward", conv(stride=(1, 0)), ValueError, "stride is (1, 0), expected 2 integers of at least 1"),
+    ("conv2d_forward", conv(stride=(1, 1, 1)), ValueError, "stride is (1, 1, 1), expected 2 integers of at least 1"),
+    ("conv2d_forward", conv(padding=(-1, 0)), ValueError, "padding is (-1, 0), expected 2 integers of at least 0"),
+    ("conv2d_forward", conv(dilation=(0, 1)), ValueError, "dilation is (0, 1), expected 2 integers of at least 1"),
+    ("conv2d_forward", conv(dilation=(1, 4)), ValueError, "the window reaches over 9 pixels of 6, padding included, expected at most all"),
+    ("conv2d_forward", conv(out=f(2, 6, 3, 3)), ValueError, "out has shape (2, 6, 3, 3), expected (2, 6, 3, 4)"),
+    ("conv2d_backward_input", conv_input(dout=f(2, 6, 3)), ValueError, "dout has shape (2, 6, 3), expected (n, o, oh, ow)"),
+    ("conv2d_backward_input", conv_input(dout=f(2, 6, 4, 4)), ValueError, "dout has shape (2, 6, 4, 4), expected (2, 6, 3, 4)"),
+    ("conv2d_backward_input", conv_input(shape=(2, 4, 5)), ValueError, "shape is (2, 4, 5), expected 4 integers of at least 0"),
+    ("conv2d_backward_input", conv_input(w=f(6, 3, 3, 3)), ValueError, "w has shape (6, 3, 3, 3), expected (o, 4, kh, kw)"),
+    ("conv2d_backward_input", conv_input(stride=(2, 1)), ValueError, "dout has shape (2, 6, 3, 4), expected (2, 6, 2, 4)"),
+    ("conv2d_backward_weight", conv_weight(dout=f(2, 6, 3, 3)), ValueError, "dout has shape (2, 6, 3, 3), expected (2, o, 3, 4)"),
+    ("conv2d_backward_weight", conv_weight(kernel=(3,)), ValueError, "kernel is (3,), expected 2 integers of at least 1"),
+    ("conv2d_backward_weight", conv_weight(kernel=(6, 3)), ValueError, "the window reaches over 6 pixels of 5, padding included"),
+    ("conv2d_backward_weight", conv_weight(groups=4), ValueError, "groups is 4, expected a divisor of o, 6"),
+    ("conv2d_backward_weight", conv_weight(dout=f(2, 6, 3, 4).astype(int)), TypeError, "dout has dtype int64, expected float32"),
+    ("im2col", {"x": f(4, 5), "kernel": (2, 2)}, ValueError, "x has shape (4, 5), expected (n, c, h, w)"),
+    ("im2col", {"x": f(1, 1, 4, 5), "kernel": (5, 2)}, ValueError, "the window reaches over 5 pixels of 4, padding included"),
+    ("im2col", {"x": f(1, 1, 4, 5), "kernel": (0, 2)}, ValueError, "kernel is (0, 2), expected 2 integers of at least 1"),
+    ("col2im", columns(columns=f(2, 8, 11)), ValueError, "columns has shape (2, 8, 11), expected (2, 8, 12)"),
+    ("col2im", columns(shape=(2, 2, 4, -5)), ValueError, "shape is (2, 2, 4, -5), expected 4 integers of at least 0"),
+    ("col2im", columns(stride=(1, 2)), ValueError, "columns has shape (2, 8, 12), expected (2, 8, 6)"),
+    ("maxpool2d_forward", pool(x=f(3, 4, 6)), ValueError, "x has shape (3, 4, 6), expected (n, c, h, w)"),
+    ("maxpool2d_forward", pool(kernel=(17, 16), padding=(8, 8)), ValueError, "kernel is (17, 16), expected at most 256 cells in a window"),
+    ("maxpool2d_forward", pool(padding=(1, 2)), ValueError, "padding is (1, 2), expected at most half of kernel (2, 2)"),
+    ("maxpool2d_forward", pool(stride=(0, 1)), ValueError, "stride is (0, 1), expected 2 integers of at least 1"),
+    ("maxpool2d_forward", pool(kernel=(5, 1)), ValueError, "the window reaches over 5 pixels of 4, padding included"),
+    ("maxpool2d_forward", pool(out=f(2, 3, 2, 2)), ValueError, "out has shape (2, 3, 2, 2), expected (2, 3, 2, 3)"),
+    ("maxpool2d_backward", places(places=f(2, 3, 2, 3)), TypeError, "places has dtype float32, expected uint8"),
+    ("maxpool2d_backward", places(places=np.zeros((2, 3, 2, 2), np.uint8)), ValueError, "places has shape (2, 3, 2, 2), expected (2, 3, 2, 3)"),
+    ("maxpool2d_backward", places(dout=f(2, 3, 3, 2)), ValueError, "dout has shape (2, 3, 3, 2), expected (2, 3, 2, 3)"),
+    ("avgpool2d_forward", pool(x=f(2, 3, 4, 6).astype(int)), TypeError, "x has dtype int64, expected float32"),
+    ("avgpool2d_forward", pool(kernel=(2,)), ValueError, "kernel is (2,), expected 2 integers of at least 1"),
+    ("avgpool2d_forward", pool(padding=(2, 0)), ValueError, "padding is (2, 0), expected at most half of kernel (2, 2)"),
+    ("avgpool2d_backward", pool_back(dout=f(2, 3, 2, 2)), ValueError, "dout has shape (2, 3, 2, 2), expected (2, 3, 2, 3)"),
+    ("avgpool2d_backward", pool_back(shape=(2, 3, 4)), ValueError, "shape is (2, 3, 4), expected 4 integers of at least 0"),
 ]  # fmt: skip
 
 
@@ -108,6 +215,10 @@ def test_will_not_write_to_a_read_only_array(name: str) -> None:
     table = getattr(bg.kernels, name)
     with pytest.raises(ValueError, match=r"\[gemm\] out is read-only"):
         table.gemm(f(2, 3), f(3, 4), out=READ_ONLY)
+    with pytest.raises(ValueError, match=r"\[fill\] out is read-only"):
+        table.fill(READ_ONLY, 1)
+    with pytest.raises(ValueError, match=r"\[copy_strided\] out is read-only"):
+        table.copy_strided(f(2, 4), out=READ_ONLY)
     frozen = f(4)
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match=r"\[adam_step\] params\[0\] is read-only"):
@@ -129,6 +240,14 @@ def test_will_not_write_over_what_it_still_has_to_read(name: str) -> None:
         table.gemm(memory[:4, :4], f(4, 4), out=memory[1:, 1:])
     with pytest.raises(ValueError, match=r"\[relu_forward\] out shares memory with x, .* x itself"):
         table.relu_forward(memory[0], out=memory[0, ::-1])
+    with pytest.raises(ValueError, match=r"\[add\] out shares memory with b, .* b itself"):
+        table.add(memory, memory[0], out=memory)
+    with pytest.raises(ValueError, match=r"\[mul\] out shares memory with a, .* a itself"):
+        table.mul(memory[0, :1], memory[1], out=memory[0])
+    with pytest.raises(ValueError, match=r"\[where\] out shares memory with a"):
+        table.where(np.ones(4, bool), memory[0, 1:], memory[1, 1:], out=memory[0, :4])
+    with pytest.raises(ValueError, match=r"\[copy_strided\] out shares memory with x, .* memory$"):
+        table.copy_strided(memory, out=memory)
     with pytest.raises(
         ValueError, match=r"\[philox_dropout\] out shares memory with x, .* x itself"
     ):

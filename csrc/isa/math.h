@@ -1,10 +1,11 @@
 #pragma once
 #include "vec.h"
 
-// exp, log, sine and cosine of vectors, by polynomial: no libm, so that every lane, tail or not,
-// gives the same bits for the same number. Coefficients: minimax, by Lawson's iteration. Over every
-// float, with and without FMA: exp is within 1.05 ulp, log within 0.85, sine and cosine of k / 2^24
-// of a turn within 1.6 x 2^-24 of exact (tests/test_instruction_sets.py samples).
+// exp, log, sine, cosine and what is made of them, of vectors, by polynomial: no libm, so that every
+// lane, tail or not, gives the same bits for the same number. Coefficients: minimax, by Lawson's
+// iteration. Over every float, with and without FMA: exp is within 1.05 ulp, log within 0.85, sine
+// and cosine of k / 2^24 of a turn within 1.6 x 2^-24 of exact (tests/test_instruction_sets.py
+// samples).
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
@@ -14,11 +15,14 @@ typedef int32_t Int __attribute__((vector_size(kVectorBytes)));
 constexpr float kLn2High = 0x1.63p-1f;  // 9 bits: a product with |k| < 2^15 is exact
 constexpr float kLn2Low = -0x1.bd0106p-13f;
 
-// exp(x) = 2^k exp(r), k = round(x / ln 2), |r| <= ln 2 / 2
-inline Vec exp(Vec x) {
-  // Past these bounds the result is inf or 0 anyway, and k stays small. NaN fails both and stays.
-  x = x > 89.f ? broadcast(89.f) : x;
-  x = x < -104.f ? broadcast(-104.f) : x;
+// exp(x) = 2^k (1 + tail), tail = exp(r) - 1, where x = k ln 2 + r and |r| <= ln 2 / 2.
+struct Exponential {
+  Int k;
+  Vec tail;
+};
+
+// -104 <= x <= 89, or NaN
+inline Exponential exponential(Vec x) {
   const Vec round = broadcast(0x1.8p23f);  // adding it leaves an integer in the low bits
   const Vec shifted = fma(x, broadcast(0x1.715476p0f), round);
   const Vec k = shifted - round;
@@ -29,12 +33,24 @@ inline Vec exp(Vec x) {
   p = fma(p, r, broadcast(0x1.55545ep-5f));
   p = fma(p, r, broadcast(0x1.55548ep-3f));
   p = fma(p, r, broadcast(0.5f));
-  p = fma(r * r, p, r) + 1.f;
+  return {reinterpret_cast<Int>(bits(shifted) - bits(round)), fma(r * r, p, r)};
+}
 
+inline Vec exp(Vec x) {
+  // Past these bounds the result is inf or 0 anyway, and k stays small. NaN fails both and stays.
+  x = x > 89.f ? broadcast(89.f) : x;
+  x = x < -104.f ? broadcast(-104.f) : x;
+  const auto [k, tail] = exponential(x);
   // 2^k in two factors: k reaches from -150, a denormal result, to 128, just below inf.
-  const Int exponent = reinterpret_cast<Int>(bits(shifted) - bits(round));
-  const Int half = exponent >> 1;
-  return p * floats(Bits(half + 127) << 23) * floats(Bits(exponent - half + 127) << 23);
+  const Int half = k >> 1;
+  return (tail + 1.f) * floats(Bits(half + 127) << 23) * floats(Bits(k - half + 127) << 23);
+}
+
+// exp(x) - 1, within 3 ulp, for x <= 0
+inline Vec expm1(Vec x) {
+  const auto [k, tail] = exponential(x < -20.f ? broadcast(-20.f) : x);  // there it is -1
+  const Vec scale = floats(Bits(k + 127) << 23);
+  return copy_sign(fma(tail, scale, scale - 1.f), x);  // -0 stays
 }
 
 // log(x) = k ln 2 + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = 2 s + s^3 R(s^2) with
@@ -85,6 +101,42 @@ inline SinCos sincos_turn(Vec t) {
   const Bits q = bits(shifted), odd = q & 1;
   const Vec sin = odd != 0 ? c : s, cos = odd != 0 ? s : c;
   return {floats(bits(sin) ^ ((q & 2) << 30)), floats(bits(cos) ^ (((q + 1) & 2) << 30))};
+}
+
+// log(1 + x), within 3 ulp, for 0 <= x <= 1: what 1 + x rounds away comes back to first order.
+inline Vec log1p(Vec x) {
+  const Vec sum = 1.f + x;
+  return log(sum) + (x - (sum - 1.f)) / sum;
+}
+
+// 1 / (1 + exp(-x)), without the overflow of exp(-x)
+inline Vec sigmoid(Vec x) {
+  const Vec e = exp(-abs(x));
+  return (x >= 0.f ? broadcast(1.f) : e) / (1.f + e);
+}
+
+// The normal distribution: P(normal < x) and its density.
+struct Normal {
+  Vec below, density;
+};
+
+// P(normal < -|x|) = exp(-x^2 / 2) Q(|x|); Q falls slowly, and as t P(t) with t = 1 / (1 + 11/32 |x|)
+// is within 2^-25.6 of itself, minimax over |x| <= 13.5, where the exponential underflows. In all
+// within (x^2 / 2 + 8) u of itself below 0, and of u / 2 more above.
+inline Normal normal(Vec x) {
+  const Vec size = abs(x), e = exp(-0.5f * size * size);
+  const Vec t = 1.f / fma(size, broadcast(0.34375f), broadcast(1.f));
+  Vec p = broadcast(-0x1.cb8df4p-6f);
+  p = fma(p, t, broadcast(0x1.28dbf8p-3f));
+  p = fma(p, t, broadcast(-0x1.186e02p-2f));
+  p = fma(p, t, broadcast(0x1.8bb624p-3f));
+  p = fma(p, t, broadcast(-0x1.4e2086p-5f));
+  p = fma(p, t, broadcast(0x1.cfd76cp-4f));
+  p = fma(p, t, broadcast(0x1.dd9aa8p-4f));
+  p = fma(p, t, broadcast(0x1.19b90ep-3f));
+  p = fma(p, t, broadcast(0x1.18d1b4p-3f));
+  const Vec tail = e * (t * p);
+  return {x > 0.f ? 1.f - tail : tail, e * 0.3989422804f};  // 1 / sqrt(2 pi)
 }
 
 }  // namespace

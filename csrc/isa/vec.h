@@ -39,6 +39,8 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
+// p[0], p[2], ...: the even ones, and nothing beyond them.
+inline Vec load_even(const float* p);
 
 // a * b + c, rounded once where the instruction set can.
 inline Vec fma(Vec a, Vec b, Vec c);
@@ -65,6 +67,11 @@ inline Wide even_lanes(Wide a, Wide b) {
 inline Wide odd_lanes(Wide a, Wide b) {
   return Wide(_mm512_unpackhi_epi64(__m512i(a), __m512i(b)));
 }
+inline Vec load_even(const float* p) {
+  const __m512i lanes =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+  return _mm512_permutex2var_ps(load(p), lanes, load(p + kLanes - 1));
+}
 
 #elif BAREGRAD_VECTOR_BYTES == 32
 inline __m256i first(int64_t n) {
@@ -84,6 +91,10 @@ inline Wide even_lanes(Wide a, Wide b) {
 inline Wide odd_lanes(Wide a, Wide b) {
   return Wide(_mm256_unpackhi_epi64(__m256i(a), __m256i(b)));
 }
+inline Vec load_even(const float* p) {
+  const __m256 halves = _mm256_shuffle_ps(load(p), load(p + kLanes - 1), _MM_SHUFFLE(3, 1, 2, 0));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(halves), _MM_SHUFFLE(3, 1, 2, 0)));
+}
 
 #else
 inline Vec load_n(const float* p, int64_t n, float fill) {
@@ -93,6 +104,11 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 }
 inline void store_n(float* p, Vec v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+inline Vec load_even(const float* p) {
+  Vec v;
+  for (int i = 0; i < kLanes; ++i) v[i] = p[2 * i];
+  return v;
 }
 #if defined(__aarch64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
@@ -122,6 +138,22 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec abs(Vec v) { return floats(bits(v) & 0x7fffffffu); }
 inline Vec copy_sign(Vec size, Vec sign) { return floats(bits(size) | (bits(sign) & 0x80000000u)); }
 
+// to[i step + j] = from[j][i] for i and j below 4
+inline void transpose_4x4(const float* const* from, float* to, int64_t step) {
+#if defined(__x86_64__)
+  __m128 a = _mm_loadu_ps(from[0]), b = _mm_loadu_ps(from[1]);
+  __m128 c = _mm_loadu_ps(from[2]), d = _mm_loadu_ps(from[3]);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + step, b);
+  _mm_storeu_ps(to + 2 * step, c);
+  _mm_storeu_ps(to + 3 * step, d);
+#else
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j) to[i * step + j] = from[j][i];
+#endif
+}
+
 // load_n and store_n where n is mostly a whole vector.
 inline Vec load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_n(p, n, 0.f);
@@ -135,7 +167,7 @@ inline void store_upto(float* p, Vec v, int64_t n) {
 
 // Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.
 template <class Combine>
-inline float reduce(Vec v, Combine combine) {
+inline float combine_lanes(Vec v, Combine combine) {
   float lane[kLanes];
   store(lane, v);
   for (int half = kLanes / 2; half > 0; half /= 2)
@@ -143,10 +175,10 @@ inline float reduce(Vec v, Combine combine) {
   return lane[0];
 }
 inline float sum_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a + b; });
+  return combine_lanes(v, [](float a, float b) { return a + b; });
 }
 inline float max_lanes(Vec v) {
-  return reduce(v, [](float a, float b) { return a > b ? a : b; });
+  return combine_lanes(v, [](float a, float b) { return a > b ? a : b; });
 }
 
 // Elements below which waking a thread costs more than it saves: 64 Ki take about 10 us.

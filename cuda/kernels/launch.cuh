@@ -22,15 +22,18 @@ inline unsigned blocks_for(int64_t n, int64_t each) {
 }
 
 struct Sum {
-  __device__ float operator()(float a, float b) const { return a + b; }
+  template <class Number>
+  __device__ Number operator()(Number a, Number b) const {
+    return a + b;
+  }
 };
 struct Max {
   __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
 
 // The combination of v over the warp, in every lane.
-template <class Combine>
-__device__ inline float warp_reduce(float v, Combine combine) {
+template <class Number, class Combine>
+__device__ inline Number warp_reduce(Number v, Combine combine) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2)
     v = combine(v, __shfl_xor_sync(0xffffffffu, v, offset));
   return v;

@@ -13,7 +13,9 @@ __host__ __device__ inline int64_t elements(const Extents& extents) {
 // Where element i of the walk lies in an operand.
 __device__ inline int64_t offset_of(int64_t i, const Extents& extents, const Strides& strides) {
   int64_t offset = 0;
-  for (int axis = extents.rank - 1; axis > 0; --axis) {
+  // Over all axes that there may be: unrolled, so that the arrays stay in constant memory.
+  for (int axis = kMaxRank - 1; axis > 0; --axis) {
+    if (axis >= extents.rank) continue;
     offset += i % extents.length[axis] * strides.step[axis];
     i /= extents.length[axis];
   }

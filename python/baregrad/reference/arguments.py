@@ -97,10 +97,8 @@ def output(op: str, name: str, value: object, like: NDArray, shape: tuple[int, .
 def apart(op: str, name: str, out: NDArray, may_be_same: bool = False, **inputs: NDArray) -> None:
     """An output shares no memory with an input, though elementwise ops may write over it."""
     for other, array_ in inputs.items():
-        same = (
-            may_be_same and out.ctypes.data == array_.ctypes.data and out.strides == array_.strides
-        )
-        if np.may_share_memory(out, array_) and not same:
+        layouts = ((a.ctypes.data, a.shape, a.strides) for a in (out, array_))
+        if np.may_share_memory(out, array_) and not (may_be_same and len({*layouts}) == 1):
             or_itself = f", or {other} itself" if may_be_same else ""
             raise ValueError(
                 f"[{op}] {name} shares memory with {other}, expected separate memory{or_itself}"
