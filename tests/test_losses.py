@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import baregrad as bg
@@ -78,6 +79,17 @@ def test_cross_entropy_refuses_wrong_labels():
         F.cross_entropy(logits, bg.tensor([0, 1]), label_smoothing=2)
     with pytest.raises(ValueError, match=r"weight has shape \(2,\), expected \(3,\)"):
         F.cross_entropy(logits, bg.tensor([0, 1]), bg.tensor([1.0, 2.0]))
+
+
+SMOOTHED = functools.partial(F.cross_entropy, label_smoothing=0.1)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, SMOOTHED, F.nll_loss])
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_outside_is_found_on_every_device(loss, label, device):
+    logits = bg.tensor(np.zeros((2, 3), np.float32), device=device)
+    with pytest.raises(IndexError, match=r"expected 0 <= label < 3"):
+        loss(logits, bg.tensor([0, label], device=device)).item()
 
 
 # Every loss, against its formula

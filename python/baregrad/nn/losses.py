@@ -152,7 +152,8 @@ def cross_entropy(
         logarithms = logarithms if weight is None else logarithms * weight
         return _reduced(op, -(target * logarithms).sum(1), reduction)
     _, c = _classes(op, input, target)
-    if weight is None and not smooth and not 0 <= ignore_index < c:
+    plain = weight is None and not smooth and not 0 <= ignore_index < c
+    if plain and input.device == "cpu":  # elsewhere a wrong label is found only later
         try:
             return _reduced(op, ops.softmax_xent(input, target), reduction)
         except IndexError:
@@ -184,10 +185,10 @@ def _weights(
     op: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """target (n,), weight (c,) -> labels, 0 where ignored, whether kept, as 0 or 1, weights (n,)."""
-    c = input.shape[1]
-    counts = target != ignore_index
+    c, counts = input.shape[1], target != ignore_index
     labels, kept = ops.where(counts, target, 0), counts.to(input.dtype)
-    if bool(((labels < 0) | (labels >= c)).any()):
+    read = op == "nll_loss" or input.device == "cpu"  # else the kernel of the loss finds them
+    if read and bool(((labels < 0) | (labels >= c)).any()):
         wrong = next(label for label in labels.tolist() if not 0 <= label < c)
         raise IndexError(f"[{op}] target has a label {wrong}, expected 0 <= label < {c}")
     if weight is None:
