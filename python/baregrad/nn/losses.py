@@ -153,11 +153,12 @@ def cross_entropy(
         return _reduced(op, -(target * logarithms).sum(1), reduction)
     _, c = _classes(op, input, target)
     plain = weight is None and not smooth and not 0 <= ignore_index < c
-    if plain and input.device == "cpu":  # elsewhere a wrong label is found only later
+    # A device finds a wrong label only when it is read, so there they are looked at first.
+    if plain and (input.device == "cpu" or not _has(target, ignore_index)):
         try:
             return _reduced(op, ops.softmax_xent(input, target), reduction)
         except IndexError:
-            if not bool((target == ignore_index).any()):
+            if not _has(target, ignore_index):
                 raise
     labels, kept, each_weight = _weights(op, input, target, weight, ignore_index)
     each = ops.softmax_xent(input, labels, each_weight)
@@ -168,12 +169,16 @@ def cross_entropy(
     return _reduced(op, each, reduction, each_weight)
 
 
+def _has(target: Tensor, label: int) -> bool:
+    return bool((target == label).any())
+
+
 def _classes(op: str, input: Tensor, target: Tensor) -> Shape:
     """The shape (n, c) of input, if target is a label (n,) for each sample."""
     if operand(op, "input", input).ndim != 2:
         raise ValueError(f"[{op}] input has shape {input.shape}, expected (n, c)")
     if operand(op, "target", target).shape != input.shape[:1]:
-        expected = f"({len(input)},) for input {input.shape}"
+        expected = f"{input.shape[:1]} for input {input.shape}"
         raise ValueError(f"[{op}] target has shape {target.shape}, expected {expected}")
     if target.dtype.kind not in "iu":
         raise TypeError(f"[{op}] target has dtype {target.dtype}, expected int64")
