@@ -8,7 +8,7 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import Tensor
+from baregrad import Tensor, nn
 
 CHANGES: dict[str, Callable[[Tensor], Any]] = {
     "add_": lambda x: x.add_(2),
@@ -67,6 +67,20 @@ def test_is_noticed_where_the_value_was_saved(name: str) -> None:
         CHANGES[name](at)
         with pytest.raises(RuntimeError, match="Mul saved was changed in place"):
             y.backward()
+
+
+def test_a_parameter_that_moved_is_still_a_leaf(device: str) -> None:
+    layer = nn.Linear(2, 2).to(device)
+    for change in (lambda w: w.add_(1), lambda w: w[0].add_(1), lambda w: bg.Tensor(w)[0].add_(w)):
+        with pytest.raises(RuntimeError, match="a leaf that requires grad, or a view of one"):
+            change(layer.weight)
+    layer(bg.ones(1, 2, device=device)).sum().backward()
+
+
+def test_copies_from_another_device(device: str) -> None:
+    x = bg.zeros(2, 2)
+    x.copy_(bg.ones(2, device=device))
+    assert x.tolist() == [[1, 1], [1, 1]]
 
 
 def test_is_not_complained_of_where_backward_needs_no_value() -> None:

@@ -86,6 +86,8 @@ class Tensor(Methods, Protocols):
     def _views(self, base: Tensor) -> Tensor:
         """Say that this is a view of `base`, so that a change of one is seen by both."""
         self._version, self._history = base._version, base._history
+        if base.requires_grad and base.grad_fn is None:
+            base._version.leaf = True
         return self
 
     # What it is
@@ -160,11 +162,11 @@ class Tensor(Methods, Protocols):
         """Ask for a gradient of this leaf, or no longer. TypeError unless it holds floats."""
         if requires_grad and self.dtype not in _FLOATS:
             raise TypeError(f"[requires_grad_] dtype is {self.dtype}, expected float32 or float64")
-        if self.grad_fn is None:
-            self._version.leaf = bool(requires_grad)
-        elif not requires_grad:
+        if not requires_grad and self.grad_fn is not None:
             raise RuntimeError("[requires_grad_] an op made this tensor, expected x.detach()")
-        self.requires_grad = bool(requires_grad)
+        if self.grad_fn is None and requires_grad != self.requires_grad:
+            self._version.leaf = requires_grad
+        self.requires_grad = requires_grad
         return self
 
     def detach(self) -> Tensor:
@@ -250,7 +252,7 @@ class Tensor(Methods, Protocols):
             return False
         if not any(tensor.requires_grad for tensor in (self, *others)):
             return False
-        if self._version.leaf:
+        if self._version.leaf or (self.requires_grad and self.grad_fn is None):
             raise RuntimeError(
                 f"[{op}] a leaf that requires grad, or a view of one, cannot be changed in place, "
                 "expected to be inside `with bg.no_grad():`"

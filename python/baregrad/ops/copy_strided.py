@@ -110,8 +110,8 @@ def contiguous(x: Tensor) -> Tensor:
 
 
 def copy_(x: Tensor, other: Operand) -> Tensor:
-    """x = other, broadcast and converted, in place."""
-    x[...] = other
+    """x = other, broadcast and converted, from any device, in place."""
+    x[...] = other.to(x.device) if is_tensor(other) else other
     return x
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -193,6 +193,10 @@ def amin(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     return _extreme(Smallest, "amin", x, dim, keepdim)
 
 
+@overload
+def max(x: Tensor, dim: None = None, keepdim: bool = False) -> Tensor: ...
+@overload
+def max(x: Tensor, dim: int, keepdim: bool = False) -> Extremum: ...
 @numpy_names
 def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extremum:
     """The largest of all elements; along dim a pair, (values, indices), as in PyTorch.
@@ -204,6 +208,10 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
     return _along(LargestAlong, "max", x, dim, keepdim)
 
 
+@overload
+def min(x: Tensor, dim: None = None, keepdim: bool = False) -> Tensor: ...
+@overload
+def min(x: Tensor, dim: int, keepdim: bool = False) -> Extremum: ...
 @numpy_names
 def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Extremum:
     """The smallest of all elements; along dim a pair, (values, indices), as in PyTorch.
