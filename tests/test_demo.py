@@ -60,7 +60,7 @@ def test_the_report_shares_the_whole_time_out(capsys, tmp_path):
     assert re.search(r"test accuracy +\d\d\.\d\d%", out)
     assert re.search(r"training +\d+\.\d\d s, [\d,]+ images/s", out)
     rows = re.findall(r"^(\w[\w ]*?)  .* (\d+\.\d)%$", out, re.MULTILINE)
-    assert {"gemm", "adam_step", "relu_forward"} < {name for name, _ in rows}
+    assert {"gemm", "adam_step", "bias_activation_forward"} < {name for name, _ in rows}
     assert rows[-1][0] == "Python and the rest"
     assert sum(float(share) for _, share in rows) == pytest.approx(100, abs=0.05 * len(rows))
     assert f"wrote {tmp_path / 'model.safetensors'}" in out

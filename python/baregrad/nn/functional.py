@@ -2,95 +2,100 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Literal, TypeAlias, get_args
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from .. import ops
-from ..backend import backend_of
+from ..ops.arguments import operand
+from ..recording import no_grad
 from ..tensor import Tensor
+from .losses import *
 
-__all__ = ["cross_entropy", "linear", "relu", "tanh"]
-
-Reduction: TypeAlias = Literal["mean", "sum", "none"]
-
-
-def relu(input: Tensor) -> Tensor:
-    """input (...) -> max(input, 0) of every element; the derivative at 0 is 0."""
-    _tensors("relu", input=input)
-    return ops.relu(input)
+Op = TypeVar("Op", bound=Callable[..., Tensor])
 
 
-def tanh(input: Tensor) -> Tensor:
-    """input (...) -> the hyperbolic tangent of every element."""
-    _tensors("tanh", input=input)
-    return ops.tanh(input)
+def _checked(op: Op) -> Op:
+    """The op, once its first argument is seen to be a Tensor."""
+
+    @functools.wraps(op)
+    def checked(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return op(operand(op.__name__, "input", input), *args, **kwargs)
+
+    return checked  # type: ignore[return-value]
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input (..., k), weight (o, k), bias (o,) -> input weight' + bias, (..., o).
+relu, leaky_relu, elu = _checked(ops.relu), _checked(ops.leaky_relu), _checked(ops.elu)
+gelu, silu, softplus = _checked(ops.gelu), _checked(ops.silu), _checked(ops.softplus)
+linear, conv2d, layer_norm = ops.linear, ops.conv2d, ops.layer_norm
+max_pool2d, avg_pool2d = ops.maxpool2d, ops.avgpool2d
+sigmoid, tanh, flatten = _checked(ops.sigmoid), _checked(ops.tanh), _checked(ops.flatten)
 
-    ValueError for shapes that do not fit and tensors on two devices, TypeError for two dtypes.
+
+def softmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """exp(input) / sum of exp(input) along dim, which should be given."""
+    return ops.softmax(input, _dim("softmax", input, dim))
+
+
+def log_softmax(input: Tensor, dim: int | None = None) -> Tensor:
+    """The logarithm of softmax along dim, which should be given, without overflow."""
+    return ops.log_softmax(input, _dim("log_softmax", input, dim))
+
+
+def _dim(op: str, input: Tensor, dim: int | None) -> int:
+    """dim, or what PyTorch takes for it, with a warning."""
+    guess = 0 if operand(op, "input", input).ndim in (0, 1, 3) else 1
+    if dim is not None:
+        return dim
+    warnings.warn(f"[{op}] there is no dim, taken as {guess}: say dim={guess}", stacklevel=3)
+    return guess
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """input / (1 - p) with probability 1 - p, else 0 (lecture 000, slide 32); or just the input."""
+    return ops.dropout(input, p) if training else operand("dropout", "input", input)
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """input (...) int64, weight (v, d) -> weight[input], (..., d); row padding_idx gets no gradient.
+
+    IndexError for a number outside [0, v).
     """
-    if bias is None:
-        _tensors("linear", weight=weight, input=input)
-    else:
-        _tensors("linear", weight=weight, input=input, bias=bias)
-    if input.dtype != weight.dtype:
-        raise TypeError(
-            f"[linear] input has dtype {input.dtype}, expected {weight.dtype} like weight: "
-            f"use input.to(bg.{weight.dtype})"
-        )
-    if weight.ndim != 2:
-        raise ValueError(f"[linear] weight has shape {weight.shape}, expected (o, k)")
-    if input.shape[-1:] != weight.shape[1:]:
+    rows = ops.embedding(input, weight)
+    if padding_idx is None:
+        return rows
+    return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """input (n, c, ...) -> weight (input - mean) / sqrt(var + eps) + bias, by channel.
+
+    In training mean and var are those of the batch, and running += momentum (batch - running) in
+    place, with the unbiased variance; else they are the running ones (lecture 000, slide 28).
+    """
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("[batch_norm] training is False, expected running_mean, running_var")
+        return ops.batch_norm_by(input, running_mean, running_var, weight, bias, epsilon=eps)
+    n = math.prod(input.shape) // max(input.shape[1], 1) if input.ndim > 1 else 2
+    if n < 2:
         raise ValueError(
-            f"[linear] input has shape {input.shape}, expected (..., {weight.shape[1]})"
+            f"[batch_norm] input has shape {input.shape}, expected more than one value a channel"
         )
-    return ops.linear(input, weight, bias)
-
-
-def cross_entropy(logits: Tensor, labels: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """logits (n, c), labels (n,) int64 -> -log softmax(logits)[label]: mean, sum, or each (n,).
-
-    The mean over an empty batch is NaN, as in PyTorch. IndexError for a label outside [0, c).
-    """
-    checked_reduction("cross_entropy", reduction)
-    _tensors("cross_entropy", logits=logits, labels=labels)
-    each = ops.softmax_xent(logits, labels)
-    if reduction == "none":
-        return each
-    return _mean(each) if reduction == "mean" else each @ _full(each, len(each), 1.0)
-
-
-def checked_reduction(op: str, reduction: Reduction) -> Reduction:
-    """`reduction`, if it is one."""
-    if reduction not in get_args(Reduction):
-        raise ValueError(f"[{op}] reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
-    return reduction
-
-
-def _mean(x: Tensor) -> Tensor:
-    """x (n,) -> (): the product with (1/n, ..., 1/n). Of no elements it is 0 times NaN."""
-    n = len(x)
-    if n == 0:
-        return (x @ _full(x, 0, 1.0)).reshape(1) @ _full(x, 1, math.nan)
-    return x @ _full(x, n, 1 / n)
-
-
-def _full(like: Tensor, n: int, value: float) -> Tensor:
-    """A constant (n,), where `like` is and of its dtype."""
-    return Tensor._made(backend_of(like.data).full((n,), value, like.dtype), None)
-
-
-def _tensors(op: str, **tensors: Tensor) -> None:
-    """All are Tensors, on the device of the first."""
-    first, *_ = tensors
-    for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"[{op}] {name} is a {type(tensor).__name__}, expected a Tensor")
-        if type(tensor.data) is not type(tensors[first].data):
-            device = tensors[first].device
-            raise ValueError(
-                f"[{op}] {name} is on {tensor.device}, expected {device} like {first}: "
-                f"use {name}.to({device!r})"
-            )
+    out, mean, var = ops.batch_norm(input, weight, bias, epsilon=eps)
+    with no_grad():
+        for running, batch in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
+            if running is not None:
+                running.mul_(1 - momentum).add_(batch, alpha=momentum)
+    return out

@@ -1,18 +1,19 @@
-"""Layers, and the Sequential that chains them."""
+"""Layers with weights. They start uniform in +-1 / sqrt(fan in), as in PyTorch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, overload
 
 import numpy as np
 
-from ..random import generator
+from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
-from ..typing import NDArray
-from . import functional as F  # noqa: N812  as every user of PyTorch knows it
-from .module import Module, Parameter
+from . import (
+    functional as F,  # noqa: N812
+    init,
+)
+from .module import Module
+from .parameter import Parameter
 
 
 class Linear(Module):
@@ -22,80 +23,105 @@ class Linear(Module):
     +-1 / sqrt(in_features), as in PyTorch, drawn from the generator of `bg.manual_seed`.
     """
 
+    fusible = True  # with the activation after it, in Sequential
+
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        self.in_features = _count("in_features", in_features)
-        self.out_features = _count("out_features", out_features)
-        bound = 1 / math.sqrt(in_features)
-        self.weight = Parameter(_uniform(bound, (out_features, in_features)))
-        self.bias = Parameter(_uniform(bound, (out_features,))) if bias else None
+        self.in_features = _count("Linear", "in_features", in_features)
+        self.out_features = _count("Linear", "out_features", out_features)
+        self.weight = _uniform(in_features, out_features, in_features)
+        self.bias = _uniform(in_features, out_features) if bias else None
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, *, activation: str | None = None) -> Tensor:
         """ValueError unless the last axis of input is in_features long."""
-        return F.linear(input, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias, activation=activation)
 
-    def extra_repr(self) -> str:
-        """The arguments it was made with."""
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
+
+class Conv2d(Module):
+    """input (n, in_channels, h, w) -> (n, out_channels, oh, ow): weight on every window, plus bias.
+
+    weight (out_channels, in_channels / groups, kh, kw). Sizes are integers or pairs for rows and
+    columns; padding may be "valid", none, or with stride 1 "same".
+    """
+
+    fusible = True  # with the activation after it, in Sequential
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        self.in_channels = _count("Conv2d", "in_channels", in_channels)
+        self.out_channels = _count("Conv2d", "out_channels", out_channels)
+        self.kernel_size, self.stride = kernel_size, stride
+        self.padding, self.dilation = padding, dilation
+        self.groups = _count("Conv2d", "groups", groups)
+        for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+            if channels % groups:
+                raise ValueError(
+                    f"[Conv2d] groups is {groups}, expected a divisor of {name}, {channels}"
+                )
+        window = pair("Conv2d", "kernel_size", kernel_size)
+        fan_in = in_channels // groups * math.prod(window)
+        self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)
+        self.bias = _uniform(fan_in, out_channels) if bias else None
+
+    def forward(self, input: Tensor, *, activation: str | None = None) -> Tensor:
+        """ValueError unless input has in_channels channels."""
+        return F.conv2d(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            activation=activation,
         )
 
 
-class ReLU(Module):
-    """input (...) -> max(input, 0) of every element."""
+class Embedding(Module):
+    """input (...) int64 -> rows of weight (num_embeddings, embedding_dim), (..., embedding_dim).
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The derivative at 0 is 0."""
-        return F.relu(input)
+    weight starts normal, but row padding_idx is 0 and learns nothing.
+    """
 
-
-class Tanh(Module):
-    """input (...) -> the hyperbolic tangent of every element."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Between -1 and 1."""
-        return F.tanh(input)
-
-
-class Sequential(Module):
-    """Modules one after another: `Sequential(Linear(64, 32), ReLU(), Linear(32, 10))`."""
-
-    def __init__(self, *modules: Module) -> None:
-        for index, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(
-                    f"[Sequential] modules[{index}] is a {type(module).__name__}, expected a Module"
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
+    ) -> None:
+        self.num_embeddings = _count("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = _count("Embedding", "embedding_dim", embedding_dim)
+        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
+        init.normal_(self.weight)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(
+                    f"[Embedding] padding_idx is {padding_idx}, expected one of {num_embeddings} rows"
                 )
-            setattr(self, str(index), module)
+            padding_idx %= num_embeddings
+            init.zeros_(self.weight.detach()[padding_idx])
+        self.padding_idx = padding_idx
 
-    def forward(self, input: Any) -> Any:
-        """The output of each module is the input of the next."""
-        for module in self:
-            input = module(input)
-        return input
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Module:
-        found = list(self)[index]
-        return found if isinstance(found, Module) else Sequential(*found)
+    def forward(self, input: Tensor) -> Tensor:
+        """IndexError for a number outside [0, num_embeddings)."""
+        return F.embedding(input, self.weight, self.padding_idx)
 
 
-def _count(name: str, value: int) -> int:
+def _count(layer: str, name: str, value: int) -> int:
     if not isinstance(value, (int, np.integer)):
-        raise TypeError(f"[Linear] {name} is a {type(value).__name__}, expected an integer")
+        raise TypeError(f"[{layer}] {name} is a {type(value).__name__}, expected an integer")
     if value < 1:
-        raise ValueError(f"[Linear] {name} is {value}, expected at least 1")
+        raise ValueError(f"[{layer}] {name} is {value}, expected at least 1")
     return int(value)
 
 
-def _uniform(bound: float, shape: tuple[int, ...]) -> NDArray:
-    return generator().uniform(-bound, bound, shape).astype(np.float32)
+def _uniform(fan_in: int, *shape: int) -> Parameter:
+    bound = 1 / math.sqrt(fan_in)
+    parameter = Parameter(np.empty(shape, np.float32))
+    init.uniform_(parameter, -bound, bound)
+    return parameter

@@ -1,25 +1,98 @@
-"""Losses as Modules."""
+"""Losses as Modules. `reduction` is "mean", "sum", or "none", which leaves them all."""
 
 from __future__ import annotations
 
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
-from .module import Module
+from .activation import FunctionModule
+from .losses import Reduction, checked_reduction
 
 
-class CrossEntropyLoss(Module):
-    """logits (n, c), labels (n,) int64 -> -log softmax(logits)[label], reduced over the batch.
+class _Loss(FunctionModule):
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
+        self.reduction = checked_reduction(type(self).__name__, reduction)
 
-    `reduction` is "mean", "sum" or "none", which leaves the loss of each sample, (n,).
+
+class MSELoss(_Loss):
+    """(input - target)^2 of two tensors of one shape."""
+
+    function = staticmethod(F.mse_loss)
+
+
+class L1Loss(_Loss):
+    """|input - target| of two tensors of one shape."""
+
+    function = staticmethod(F.l1_loss)
+
+
+class HuberLoss(_Loss):
+    """A square up to delta, straight beyond; the derivative is at most delta."""
+
+    function = staticmethod(F.huber_loss)
+
+    def __init__(self, *, reduction: Reduction = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
+        self.delta = delta
+
+
+class SmoothL1Loss(_Loss):
+    """HuberLoss with delta = beta, over beta; the derivative is at most 1."""
+
+    function = staticmethod(F.smooth_l1_loss)
+
+    def __init__(self, *, reduction: Reduction = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction=reduction)
+        self.beta = beta
+
+
+class BCELoss(_Loss):
+    """-target log input - (1 - target) log(1 - input), of probabilities; finite at 0 and 1."""
+
+    function = staticmethod(F.binary_cross_entropy)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """BCELoss of sigmoid(input), without overflow; pos_weight multiplies what target 1 costs."""
+
+    function = staticmethod(F.binary_cross_entropy_with_logits)
+
+    def __init__(self, *, reduction: Reduction = "mean", pos_weight: Tensor | None = None) -> None:
+        super().__init__(reduction=reduction)
+        self.register_buffer("pos_weight", pos_weight)
+
+
+class NLLLoss(_Loss):
+    """input (n, c), log probabilities, target (n,) int64 -> -weight[target] input[target]."""
+
+    function = staticmethod(F.nll_loss)
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+
+
+class CrossEntropyLoss(NLLLoss):
+    """input (n, c), target (n,) int64 or (n, c) probabilities -> -log softmax(input)[target].
+
+    `weight` (c,) multiplies the loss of each class; labels ignore_index cost nothing.
     """
 
-    def __init__(self, reduction: F.Reduction = "mean") -> None:
-        self.reduction = F.checked_reduction("CrossEntropyLoss", reduction)
+    function = staticmethod(F.cross_entropy)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """IndexError for a label outside [0, c)."""
-        return F.cross_entropy(logits, labels, reduction=self.reduction)
-
-    def extra_repr(self) -> str:
-        """The arguments it was made with."""
-        return f"reduction={self.reduction!r}"
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
+        self.label_smoothing = label_smoothing

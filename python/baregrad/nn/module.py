@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import device as find_device
-from ..tensor import Tensor, as_tensor, float32, float64
-from ..typing import ArrayLike, NDArray
+from ..tensor import Tensor, float32, float64
+from ..typing import NDArray
+from .hooks import Hook, RemovableHandle
+from .parameter import Parameter
+from .printing import arguments, tree
+from .state import IncompatibleKeys, load
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Parameter(Tensor):
-    """A tensor that a Module learns: set as an attribute of one, it is among its parameters."""
-
-    __slots__ = ()
-
-    def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
-        super().__init__(as_tensor(data), requires_grad=requires_grad)
-        if isinstance(self.data, np.ndarray):  # an optimizer writes to it, row by row
-            self.data = np.require(self.data, requirements=["C", "W"])
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict(strict=False)` left alone."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
 class Module:
     """Base of every network. Set Parameters and Modules as attributes, and define `forward`.
 
-    Attributes are looked up when asked for: nothing has to be registered, an attribute that is
-    replaced or deleted is simply no longer there.
+    Attributes are looked up when asked for: nothing but a buffer has to be registered, an attribute
+    that is replaced or deleted is simply no longer there.
     """
 
     training: bool = True
@@ -54,8 +40,24 @@ class Module:
         raise NotImplementedError(f"[{type(self).__name__}] the class defines no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The result of `forward`."""
-        return self.forward(*args, **kwargs)
+        """The result of `forward`, and then of every hook that returns one."""
+        result = self.forward(*args, **kwargs)
+        for hook in list(vars(self).get("_forward_hooks", {}).values()):
+            other = hook(self, args, result)
+            result = result if other is None else other
+        return result
+
+    def register_forward_hook(self, hook: Hook) -> RemovableHandle:
+        """After each forward call hook(module, args, result); what it returns replaces the result."""
+        return RemovableHandle(vars(self).setdefault("_forward_hooks", {}), hook)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Set a tensor that is not learned, but moves and, if persistent, is saved with the rest."""
+        if tensor is not None and not isinstance(tensor, Tensor):
+            kind = type(tensor).__name__
+            raise TypeError(f"[register_buffer] {name} is a {kind}, expected a Tensor")
+        vars(self).setdefault("_buffers", {})[name] = persistent
+        setattr(self, name, tensor)
 
     # What it is made of
 
@@ -67,34 +69,59 @@ class Module:
         """The modules directly below this one."""
         return (module for _, module in self.named_children())
 
-    def modules(self) -> Iterator[Module]:
-        """This module and all below it, parents first, each once."""
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module, "", and all below it, parents first, each once under its first name."""
         seen: set[int] = set()
-        stack: list[Module] = [self]
+        stack: list[tuple[str, Module]] = [("", self)]
         while stack:
-            module = stack.pop()
+            path, module = stack.pop()
             if id(module) not in seen:
                 seen.add(id(module))
-                yield module
-                stack.extend(reversed(list(module.children())))
+                yield path, module
+                prefix = path and f"{path}."
+                below = [(prefix + name, child) for name, child in module.named_children()]
+                stack.extend(reversed(below))
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, parents first, each once."""
+        return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every Parameter under its first name, "0.weight": a module's own before its children's."""
-        seen: set[int] = set()
-        for name, parameter in self._all_names():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        return ((name, t) for name, t in self._each_once() if isinstance(t, Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Every Parameter, each once: what an optimizer takes."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def _all_names(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """As named_parameters, but a shared Parameter comes under each of its names."""
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer under its first name, as named_parameters."""
+        return ((name, t) for name, t in self._each_once() if not isinstance(t, Parameter))
+
+    def buffers(self) -> Iterator[Tensor]:
+        """Every buffer, each once."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call fn on every module, children first. Returns self."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def _each_once(self) -> Iterator[tuple[str, Tensor]]:
+        seen: set[int] = set()
+        for name, tensor, _ in self._all_names():
+            if id(tensor) not in seen:
+                seen.add(id(tensor))
+                yield name, tensor
+
+    def _all_names(self, prefix: str = "") -> Iterator[tuple[str, Tensor, bool]]:
+        """Every Parameter and buffer under each of its names, and whether it is saved."""
+        buffers: dict[str, bool] = vars(self).get("_buffers", {})
         for name, value in list(vars(self).items()):
-            if isinstance(value, Parameter):
-                yield prefix + name, value
+            if isinstance(value, Parameter) or (isinstance(value, Tensor) and name in buffers):
+                yield prefix + name, value, buffers.get(name, True)
         for name, module in self.named_children():
             yield from module._all_names(f"{prefix}{name}.")
 
@@ -110,79 +137,68 @@ class Module:
         """`train(False)`: the network is used, not taught."""
         return self.train(False)
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Whether backward leaves gradients in the Parameters: False freezes them. Returns self."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
     def zero_grad(self) -> None:
         """Forget the gradients: every `.grad` becomes None."""
         for parameter in self.parameters():
             parameter.grad = None
 
     def to(self, target: str | np.dtype[Any] | type) -> Self:
-        """Move every Parameter, and its gradient, to a device or a float type. Returns self.
+        """Move Parameters, their gradients and buffers to a device, or floats to a type.
 
-        An optimizer made before keeps working: the Parameters stay the same objects.
+        Returns self. An optimizer made before keeps working: the Parameters stay the same objects.
         """
         if isinstance(target, str):
             find_device(target)  # raises, even where there is no parameter
         elif np.dtype(target) not in (float32, float64):
             raise TypeError(f"[to] dtype is {np.dtype(target)}, expected float32 or float64")
-        moved = [(parameter, parameter.detach().to(target)) for parameter in self.parameters()]
-        for parameter, there in moved:
-            parameter.data, parameter._version = there.data, there._version
-            if parameter.grad is not None:
-                parameter.grad = parameter.grad.to(target)
+        every = [t for _, t in self._each_once() if isinstance(target, str) or t.dtype.kind == "f"]
+        for tensor, there in [(tensor, tensor.detach().to(target)) for tensor in every]:
+            tensor.data, tensor._version = there.data, there._version
+            if tensor.grad is not None:
+                tensor.grad = tensor.grad.to(target)
         return self
 
+    def float(self) -> Self:
+        """All as float32. Returns self."""
+        return self.to(float32)
+
+    def double(self) -> Self:
+        """All as float64. Returns self."""
+        return self.to(float64)
+
     def state_dict(self) -> dict[str, NDArray]:
-        """A copy of every Parameter as a NumPy array, by name."""
+        """A copy of every Parameter and persistent buffer as a NumPy array, by name."""
         return {
-            name: np.array(parameter.detach().cpu().numpy(), order="C")
-            for name, parameter in self._all_names()
+            name: np.array(tensor.detach().cpu().numpy(), order="C")
+            for name, tensor, persistent in self._all_names()
+            if persistent
         }
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
-        """Copy arrays or tensors into the Parameters of the same names.
+        """Copy arrays or tensors into the Parameters and buffers of the same names.
 
         RuntimeError, and nothing is loaded, for wrong shapes and, if `strict`, for missing or
         unexpected names.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(
-                f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
-                "expected a mapping from names to arrays"
-            )
-        own = dict(self._all_names())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        faults = [f"missing {', '.join(missing)}"] if strict and missing else []
-        faults += [f"unexpected {', '.join(unexpected)}"] if strict and unexpected else []
-        arrays = {name: _array(state_dict[name]) for name in own if name in state_dict}
-        faults += [
-            f"{name} has shape {array.shape}, expected {own[name].shape}"
-            for name, array in arrays.items()
-            if array.shape != own[name].shape
-        ]
-        if faults:
-            raise RuntimeError(f"[load_state_dict] {'; '.join(faults)}")
-        for name, array in arrays.items():
-            parameter = own[name]
-            fresh = Tensor(np.array(array, parameter.dtype, order="C")).to(parameter.device)
-            parameter.data, parameter._version = fresh.data, fresh._version
-        return IncompatibleKeys(missing, unexpected)
+        own = {name: tensor for name, tensor, persistent in self._all_names() if persistent}
+        return load(own, state_dict, strict)
 
     # How it prints
 
     def extra_repr(self) -> str:
-        """The arguments to show between the parentheses of `repr`."""
-        return ""
+        """What to show between the parentheses of `repr`: the constructor's arguments, as they are.
+
+        A Parameter that may be left out shows as True or False; None is not shown.
+        """
+        return arguments(self)
 
     def __repr__(self) -> str:
-        children = [f"({name}): {module!r}" for name, module in self.named_children()]
-        if not children:
-            return f"{type(self).__name__}({self.extra_repr()})"
-        below = "\n".join(children).replace("\n", "\n  ")
-        return f"{type(self).__name__}(\n  {below}\n)"
-
-
-def _array(value: Any) -> NDArray:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        return tree(self)

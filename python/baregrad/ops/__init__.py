@@ -15,6 +15,7 @@ from .binary import (
     sub,
     sub_,
 )
+from .binary_xent import binary_xent
 from .cast import convert
 from .compare import eq, ge, gt, le, lt, ne
 from .conv2d import conv2d
@@ -61,6 +62,7 @@ __all__ = [
     "avgpool2d",
     "batch_norm",
     "batch_norm_by",
+    "binary_xent",
     "cat",
     "chunk",
     "clamp",

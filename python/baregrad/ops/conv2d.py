@@ -64,11 +64,11 @@ def conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    *,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
     groups: int = 1,
+    *,
     activation: str | None = None,
 ) -> Tensor:
     """x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).
@@ -87,7 +87,7 @@ def conv2d(
     else:
         width = pair("conv2d", "padding", padding)
     options = {"stride": step, "padding": width, "dilation": apart, "groups": groups}
-    if bias is not None and not fuses(activation):
+    if not fuses(activation) and bias is not None:
         return activated(Conv2d.apply(x, weight, bias, **options), None, activation)
     return activated(Conv2d.apply(x, weight, **options), bias, activation)
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import operand, same_floats
+from .arguments import operand, same_device, same_floats
 from .bias_activation import activated, fuses
 
 if TYPE_CHECKING:
@@ -116,16 +116,25 @@ def _product(op: str, a: Tensor, b: Tensor, ranks: tuple[int, ...]) -> Tensor:
 
 
 def linear(
-    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
 ) -> Tensor:
-    """x (n, k) or (k,), weight (o, k), bias (o,) -> x weight' + bias, (n, o) or (o,).
+    """input (..., k), weight (o, k), bias (o,) -> activation(input weight' + bias), (..., o).
 
     activation, the name of an elementwise op such as "relu", follows in the same pass if it can.
     """
-    if x.ndim != 2:
-        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
-        out = linear(rows, weight, bias, activation=activation)
-        return out.reshape((*x.shape[:-1], weight.shape[0]))
-    if bias is not None and not fuses(activation):
-        return activated(Linear.apply(x, weight, bias), None, activation)
-    return activated(Linear.apply(x, weight), bias, activation)
+    given = {"weight": weight, "input": input, **({} if bias is None else {"bias": bias})}
+    for name, value in given.items():
+        operand("linear", name, value)
+    same_device("linear", **given)
+    same_floats("linear", **given)
+    if weight.ndim != 2:
+        raise ValueError(f"[linear] weight has shape {weight.shape}, expected (o, k)")
+    if input.shape[-1:] != weight.shape[1:]:
+        expected = f"(..., {weight.shape[1]})"
+        raise ValueError(f"[linear] input has shape {input.shape}, expected {expected}")
+    rows = input if input.ndim == 2 else input.reshape(math.prod(input.shape[:-1]), weight.shape[1])
+    if not fuses(activation) and bias is not None:
+        out = activated(Linear.apply(rows, weight, bias), None, activation)
+    else:
+        out = activated(Linear.apply(rows, weight), bias, activation)
+    return out if rows is input else out.reshape((*input.shape[:-1], weight.shape[0]))

@@ -34,8 +34,7 @@ def layer_norm(
     normalized_shape: int | Shape,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
-    *,
-    epsilon: float = 1e-5,
+    eps: float = 1e-5,
 ) -> Tensor:
     """x (..., *normalized_shape), weight and bias (*normalized_shape) -> (..., *normalized_shape).
 
@@ -56,5 +55,5 @@ def layer_norm(
     same_floats(op, x=x, weight=weight, bias=bias)
     d = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), d)
-    out = LayerNorm.apply(rows, weight.reshape(d), bias.reshape(d), epsilon=epsilon)
+    out = LayerNorm.apply(rows, weight.reshape(d), bias.reshape(d), epsilon=eps)
     return out.reshape(x.shape)

@@ -1,5 +1,8 @@
 """Optimizers: they change parameters in place, by their gradients."""
 
-from .adam import Adam
+from . import lr_scheduler
+from .adam import Adam, AdamW
+from .optimizer import Optimizer
+from .sgd import SGD
 
-__all__ = ["Adam"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]

@@ -10,7 +10,8 @@ from os import PathLike
 from typing import Any
 
 from ..nn import CrossEntropyLoss, Module
-from ..optim import Adam
+from ..nn.utils import clip_grad_norm_
+from ..optim import Adam, Optimizer
 from .batches import Batches, Pairs
 from .checkpoint import Course, load_checkpoint, save_checkpoint
 from .diagnosis import first_not_finite
@@ -26,7 +27,7 @@ def fit(
     valid_loader: Batches | None = None,
     *,
     epochs: int,
-    optimizer: Any = None,
+    optimizer: Optimizer | None = None,
     loss: Loss | None = None,
     scheduler: Any = None,
     patience: int | None = None,
@@ -72,7 +73,7 @@ def fit(
             interrupts.done = epoch - 1
             if patience is not None and course.waited >= patience:
                 break
-            start, rate = time.perf_counter(), learning_rate(optimizer)
+            start, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
             batches = interrupts.between(train)
             trained = _epoch(epoch, model, batches, optimizer, loss, clip_grad_norm, shown)
             seconds = time.perf_counter() - start
@@ -96,17 +97,11 @@ def fit(
     return history
 
 
-def learning_rate(optimizer: Any) -> float:
-    """That of the first group of parameters."""
-    groups = getattr(optimizer, "param_groups", None)
-    return float(groups[0]["lr"] if groups else optimizer.lr)
-
-
 def _epoch(
     epoch: int,
     model: Module,
     batches: Any,
-    optimizer: Any,
+    optimizer: Optimizer,
     loss: Loss,
     clip: float | None,
     shown: Progress,
@@ -121,13 +116,11 @@ def _epoch(
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
-                f"{learning_rate(optimizer):g}, expected a finite number: "
+                f"{optimizer.param_groups[0]['lr']:g}, expected a finite number: "
                 f"{first_not_finite(model, loss, inputs, labels)}"
             )
         batch_loss.backward()
         if clip is not None:
-            from ..nn.utils import clip_grad_norm_  # type: ignore[import-untyped,unused-ignore]
-
             clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         running.add(value, logits, labels)

@@ -1,0 +1,111 @@
+"""Modules made of Modules."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from .module import Module
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class _Sequence(Module):
+    """What Sequential and ModuleList have in common: modules in order, named by their places."""
+
+    def append(self, module: Module) -> Self:
+        """One more at the end. Returns self."""
+        names = (str(n) for n in itertools.count(len(self)))
+        _set(self, next(name for name in names if name not in vars(self)), module)
+        return self
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        if not isinstance(index, slice):
+            return list(self)[index]
+        part: Module = Sequential() if isinstance(self, Sequential) else ModuleList()
+        for name, module in list(self.named_children())[index]:
+            _set(part, name, module)
+        return part
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        _set(self, list(self.named_children())[index][0], module)
+
+
+class Sequential(_Sequence):
+    """Modules one after another: `Sequential(Linear(64, 32), ReLU(), Linear(32, 10))`.
+
+    They are named by their places, or by the keys of a dict given instead.
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named: Iterable[tuple[str, Any]] = modules[0].items()
+        else:
+            named = ((str(index), module) for index, module in enumerate(modules))
+        for name, module in named:
+            _set(self, name, module)
+
+    def forward(self, input: Any) -> Any:
+        """The output of each module is the input of the next.
+
+        Linear or Conv2d and the ReLU, Sigmoid or Tanh after it run as one, if nobody looks between.
+        """
+        modules = iter([*self, None])
+        module = next(modules)
+        while module is not None:
+            following = next(modules)
+            activation = _own(following, "fuses")
+            if activation and _own(module, "fusible"):
+                input = module(input, activation=activation)
+                following = next(modules)
+            else:
+                input = module(input)
+            module = following
+        return input
+
+
+def _own(module: Module | None, name: str) -> Any:
+    """What the very class of the module says, unless it has hooks or a forward of its own."""
+    own = {} if module is None else vars(module)
+    if own.get("_forward_hooks") or "forward" in own:
+        return None
+    return vars(type(module)).get(name)
+
+
+class ModuleList(_Sequence):
+    """Modules in a list. It has no forward: its owner calls them as it likes."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        self.extend(modules)
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """More at the end. Returns self."""
+        for module in modules:
+            self.append(module)
+        return self
+
+
+def _set(owner: Module, name: str, module: Module) -> None:
+    """Make `module` a child of `owner`, under a name that is not taken by something else."""
+    kind = type(owner).__name__
+    if not isinstance(module, Module):
+        found = type(module).__name__
+        raise TypeError(f"[{kind}] modules[{name}] is a {found}, expected a Module")
+    taken = hasattr(owner, name) and not isinstance(vars(owner).get(name), Module)
+    if taken or "." in name:
+        raise ValueError(
+            f"[{kind}] a module is named {name!r}, expected another name without a dot"
+        )
+    setattr(owner, name, module)

@@ -1,0 +1,111 @@
+"""Values to start from, drawn with the generator of `bg.manual_seed` and written in place.
+
+With gain / sqrt(fan), where fan is the number of products in a sum, the variance of a layer's output
+is that of its input (lecture 000, slide 28).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from ..backend import backend_of, kernels
+from ..random import generator
+from ..tensor import Tensor
+from ..typing import NDArray
+
+Fan: TypeAlias = Literal["fan_in", "fan_out"]
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """By what a layer before this nonlinearity makes up for what it takes away.
+
+    `param` is the slope of leaky_relu, 0.01 if not given.
+    """
+    if nonlinearity in ("linear", "sigmoid", "conv1d", "conv2d", "conv3d"):
+        return 1.0
+    if nonlinearity == "tanh":
+        return 5 / 3
+    if nonlinearity == "relu":
+        return math.sqrt(2)
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+    known = "linear, sigmoid, tanh, relu or leaky_relu"
+    raise ValueError(f"[calculate_gain] nonlinearity is {nonlinearity!r}, expected {known}")
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Uniform in [a, b). Returns the tensor."""
+    return _write(tensor, generator().uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """Normal with this mean and standard deviation. Returns the tensor."""
+    return _write(tensor, generator().normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """`val` everywhere. Returns the tensor."""
+    return _write(tensor, np.full(tensor.shape, val))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """0 everywhere. Returns the tensor."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """1 everywhere. Returns the tensor."""
+    return constant_(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Uniform, of variance gain^2 / mean of both fans (Glorot and Bengio, 2010); for tanh."""
+    bound = gain * math.sqrt(6 / sum(_fans(tensor)))  # U(-b, b) has variance b^2 / 3
+    return uniform_(tensor, -bound, bound)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Normal, of variance gain^2 / mean of both fans (Glorot and Bengio, 2010); for tanh."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
+
+
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0.0, mode: Fan = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Uniform, of variance gain^2 / fan (He et al., 2015); for ReLU. `a` is leaky_relu's slope."""
+    bound = math.sqrt(3) * _kaiming(tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound)
+
+
+def kaiming_normal_(
+    tensor: Tensor, a: float = 0.0, mode: Fan = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
+    """Normal, of variance gain^2 / fan (He et al., 2015); for ReLU. `a` is leaky_relu's slope."""
+    return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity))
+
+
+def _kaiming(tensor: Tensor, a: float, mode: Fan, nonlinearity: str) -> float:
+    """The standard deviation that He et al. ask for."""
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"[init] mode is {mode!r}, expected 'fan_in' or 'fan_out'")
+    fan = _fans(tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+
+
+def _fans(tensor: Tensor) -> tuple[int, int]:
+    """weight (o, c, ...) -> how many products a value of the output has, and one of the input."""
+    if tensor.ndim < 2:
+        raise ValueError(f"[init] tensor has shape {tensor.shape}, expected (o, c, ...)")
+    o, c, *window = tensor.shape
+    return c * math.prod(window), o * math.prod(window)
+
+
+def _write(tensor: Tensor, values: NDArray) -> Tensor:
+    data = tensor.data
+    made = backend_of(data).from_numpy(np.asarray(values, data.dtype))
+    kernels.moving(data).copy_strided(made, out=data)
+    tensor._version.number += 1
+    return tensor

@@ -1,0 +1,107 @@
+"""Normalisation, by the batch or by the sample."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from ..recording import no_grad
+from ..tensor import Tensor, tensor
+from ..typing import Shape
+from . import functional as F  # noqa: N812
+from .module import Module
+from .parameter import Parameter
+
+
+class _BatchNorm(Module):
+    ndims: ClassVar[tuple[int, ...]]  # how many dimensions an input may have
+    expected: ClassVar[str]
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+    ) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
+        self.weight = Parameter(ones) if affine else None
+        self.bias = Parameter(zeros) if affine else None
+        statistics = {"running_mean": zeros, "running_var": ones, "num_batches_tracked": 0}
+        for name, start in statistics.items():
+            self.register_buffer(name, tensor(start) if track_running_stats else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """By the batch's own mean and variance in training, else by the running ones."""
+        if input.ndim not in self.ndims or input.shape[1] != self.num_features:
+            name, expected = type(self).__name__, self.expected.format(self.num_features)
+            raise ValueError(f"[{name}] input has shape {input.shape}, expected {expected}")
+        share = self.momentum
+        if self.training and self.num_batches_tracked is not None:
+            with no_grad():
+                self.num_batches_tracked.add_(1)
+            if share is None:
+                share = 1 / self.num_batches_tracked.item()
+        return F.batch_norm(
+            input,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            share or 0.0,
+            self.eps,
+        )
+
+
+class BatchNorm1d(_BatchNorm):
+    """input (n, num_features) or (n, num_features, l) -> the same, each feature with mean 0, variance 1.
+
+    Then times weight, plus bias. In eval it uses running_mean and running_var, buffers that training
+    moves by `momentum` towards each batch; momentum None makes them the mean over all batches.
+    """
+
+    ndims, expected = (2, 3), "(n, {0}) or (n, {0}, l)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """input (n, num_features, h, w) -> the same, each channel with mean 0, variance 1.
+
+    Otherwise as BatchNorm1d (Ioffe and Szegedy, 2015; lecture 000, slide 28).
+    """
+
+    ndims, expected = (4,), "(n, {0}, h, w)"
+
+
+class LayerNorm(Module):
+    """input (..., *normalized_shape) -> the same, each sample with mean 0, variance 1.
+
+    Then times weight, plus bias, both of normalized_shape (Ba, Kiros and Hinton, 2016).
+    """
+
+    def __init__(
+        self,
+        normalized_shape: int | Shape,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+    ) -> None:
+        if isinstance(normalized_shape, int):
+            normalized_shape = (normalized_shape,)
+        self.normalized_shape = tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        shape = self.normalized_shape
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        with_bias = elementwise_affine and bias
+        self.bias = Parameter(np.zeros(shape, np.float32)) if with_bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """ValueError unless the last axes of input are normalized_shape."""
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)

@@ -1,0 +1,19 @@
+"""Parameter: a tensor that a Module learns."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..tensor import Tensor, as_tensor
+from ..typing import ArrayLike
+
+
+class Parameter(Tensor):
+    """A tensor that a Module learns: set as an attribute of one, it is among its parameters."""
+
+    __slots__ = ()
+
+    def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
+        super().__init__(as_tensor(data), requires_grad=requires_grad)
+        if isinstance(self.data, np.ndarray):  # an optimizer writes to it, row by row
+            self.data = np.require(self.data, requirements=["C", "W"])

@@ -1,0 +1,48 @@
+"""Values by name: how they come into the tensors of a Module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..typing import NDArray
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` left alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
+    """Copy arrays or tensors into the tensors `own`: all, or none and a RuntimeError."""
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
+            "expected a mapping from names to arrays"
+        )
+    missing = [name for name in own if name not in state_dict]
+    unexpected = [name for name in state_dict if name not in own]
+    faults = [f"missing {', '.join(missing)}"] if strict and missing else []
+    faults += [f"unexpected {', '.join(unexpected)}"] if strict and unexpected else []
+    arrays = {name: _array(state_dict[name]) for name in own if name in state_dict}
+    faults += [
+        f"{name} has shape {array.shape}, expected {own[name].shape}"
+        for name, array in arrays.items()
+        if array.shape != own[name].shape
+    ]
+    if faults:
+        raise RuntimeError(f"[load_state_dict] {'; '.join(faults)}")
+    for name, array in arrays.items():
+        tensor = own[name]
+        fresh = Tensor(np.array(array, tensor.dtype, order="C")).to(tensor.device)
+        tensor.data, tensor._version = fresh.data, fresh._version
+    return IncompatibleKeys(missing, unexpected)
+
+
+def _array(value: Any) -> NDArray:
+    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)

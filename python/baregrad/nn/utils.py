@@ -1,0 +1,44 @@
+"""What is done to gradients between backward and the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from ..recording import no_grad
+from ..tensor import Tensor, tensor
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients alike, in place, so that their norm together is at most max_norm.
+
+    Returns the norm before: the root of the sum of squares over all parameters, or for another
+    norm_type p the p-th root of the sum of |g|^p, for infinity the largest |g|.
+    """
+    some = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    grads = [p.grad for p in some if p.grad is not None]
+    if not grads:
+        return tensor(0.0)
+    with no_grad():
+        if norm_type == math.inf:
+            sizes = [g.abs().amax() for g in grads]
+        else:
+            sizes = [(g * g if norm_type == 2 else g.abs() ** norm_type).sum() for g in grads]
+        norm = sizes[0]
+        for size in sizes[1:]:
+            size = size.to(norm.device)
+            norm = norm.maximum(size) if norm_type == math.inf else norm + size
+        norm = norm if norm_type == math.inf else norm ** (1 / norm_type)
+        if error_if_nonfinite and not math.isfinite(norm.item()):
+            raise RuntimeError(
+                f"[clip_grad_norm_] the norm is {norm.item()}, expected a finite one"
+            )
+        share = (max_norm / (norm + 1e-6)).clamp(max=1.0)  # 1e-6, as PyTorch
+        for g in grads:
+            g.mul_(share.to(g.device))
+    return norm

@@ -1,0 +1,200 @@
+"""What every optimizer does: groups of parameters, what it remembers of each, and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from ..backend import backend_of, kernels
+from ..ops.arguments import is_contiguous
+from ..tensor import Tensor
+from ..typing import Array
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
+Arrays: TypeAlias = list[Array]
+
+
+class Optimizer:
+    """Base of every optimizer. `params` are Tensors, or dicts of "params" and options of their own.
+
+    `param_groups` holds those dicts, every option filled in: change one, as in
+    `param_groups[0]["lr"] = 0.1`, and the next step uses it. A subclass says in `_kept` what it
+    remembers of a parameter, and in `_move` moves those of one backend, dtype and number of steps
+    by one kernel call. ValueError for options out of range, TypeError for what is no tensor.
+    """
+
+    counts_steps: ClassVar[bool] = False  # whether a step depends on how many there were
+    at_least_zero: ClassVar[tuple[str, ...]] = ("lr", "weight_decay")
+    fixed: ClassVar[dict[str, Any]] = {"maximize": False}  # options of PyTorch's, not offered
+
+    def __init__(self, params: Params, defaults: Group) -> None:
+        self.defaults, self._tag = defaults, f"[{type(self).__name__}]"
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        if isinstance(params, Tensor):
+            raise TypeError(f"{self._tag} params is a Tensor, expected an iterable of Tensors")
+        found: list[Any] = list(params)
+        if not found:
+            raise ValueError(f"{self._tag} params is empty, expected at least one parameter")
+        for group in found if isinstance(found[0], dict) else [{"params": found}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Take in more parameters: {"params": ...} and the options in which they differ."""
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            kind = type(param_group).__name__
+            raise TypeError(f"{self._tag} a group is a {kind}, expected a dict with 'params'")
+        params = param_group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        group = {**self.defaults, **param_group, "params": params}
+        for index, param in enumerate(params):
+            name = f"params[{index}]"
+            if not isinstance(param, Tensor):
+                kind = type(param).__name__
+                raise TypeError(f"{self._tag} {name} is a {kind}, expected a Tensor")
+            if not param.is_leaf:
+                raise ValueError(f"{self._tag} an op made {name}, expected a leaf")
+        every = [*self._params(), *params]
+        if len(set(every)) < len(every):
+            raise ValueError(f"{self._tag} params has the same parameter twice, expected each once")
+        self._check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: every `.grad` becomes None, or zeros."""
+        for param in self._params():
+            if set_to_none:
+                param.grad = None
+            elif param.grad is not None:
+                zeros = backend_of(param.data).full(param.shape, 0.0, param.dtype)
+                param.grad = Tensor._made(zeros, None)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient. Each counts its own steps, as in PyTorch.
+
+        `closure`, if given, is called first, to compute the gradients; its loss is returned.
+        """
+        loss = None if closure is None else closure()
+        for group in self.param_groups:
+            self._check(group)  # all, before any is changed
+        for group in self.param_groups:
+            kept = self._kept(group)
+            alike: dict[Any, list[Tensor]] = {}
+            for param in group["params"]:
+                if param.grad is not None:
+                    done = self.state.get(param, {}).get("step", 0)
+                    alike.setdefault((type(param.data), param.dtype, done), []).append(param)
+            for (_, _, done), params in alike.items():
+                states = [self._settled(param, kept) for param in params]
+                moved = [_contiguous(param.data) for param in params]
+                grads = [param.grad.data for param in params if param.grad is not None]
+                remembered = ([state[name] for state in states] for name in kept)
+                self._move(group, done + 1, moved, grads, *remembered)
+                for param, state, data in zip(params, states, moved, strict=True):
+                    if data is not param.data:
+                        kernels.moving(data).copy_strided(data, out=param.data)
+                    state |= {"step": done + 1} if self.counts_steps else {}
+                    self.state |= {param: state} if state else {}
+                    param._version.number += 1
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of its options and of what it remembers, laid out as PyTorch's, in NumPy arrays."""
+        number = {param: index for index, param in enumerate(self._params())}
+        state = {
+            index: {name: _numpy(value) for name, value in self.state[param].items()}
+            for param, index in number.items()
+            if param in self.state
+        }
+        groups = [
+            {**group, "params": [number[param] for param in group["params"]]}
+            for group in self.param_groups
+        ]
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` of such an optimizer, here or in PyTorch, returned.
+
+        ValueError, and nothing is loaded, if parameters differ in number or shape or an option
+        asks for what is not offered here.
+        """
+        saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
+        here, there = (
+            " + ".join(str(len(group["params"])) for group in groups)
+            for groups in (self.param_groups, saved_groups)
+        )
+        if here != there:
+            raise ValueError(
+                f"[load_state_dict] the state is of {there} parameters, expected {here}"
+            )
+        groups: list[Group] = []
+        numbers: dict[Any, Tensor] = {}
+        for own, saved in zip(self.param_groups, saved_groups, strict=True):
+            for name, only in self.fixed.items():
+                if saved.get(name, only) != only:
+                    raise ValueError(f"[load_state_dict] {name} is {saved[name]}, expected {only}")
+            numbers |= dict(zip(saved["params"], own["params"], strict=True))
+            taken = {name: saved[name] for name in {*own, "initial_lr"} if name in saved}
+            groups.append({**own, **taken, "params": own["params"]})
+            self._check(groups[-1])
+        state = {numbers[i]: _loaded(i, numbers[i], saved) for i, saved in saved_state.items()}
+        self.param_groups[:], self.state = groups, state
+
+    def _kept(self, group: Group) -> tuple[str, ...]:
+        """The names of the arrays that it remembers of a parameter, each 0 at first."""
+        raise NotImplementedError
+
+    def _move(self, group: Group, step: int, params: Arrays, grads: Arrays, *kept: Arrays) -> None:
+        """One kernel call: change params and what is kept, in place."""
+        raise NotImplementedError
+
+    def _check(self, group: Group) -> None:
+        """ValueError for an option out of range."""
+        for name in self.at_least_zero:
+            if not 0 <= group[name] < float("inf"):
+                raise ValueError(
+                    f"{self._tag} {name} is {group[name]}, expected a finite number of at least 0"
+                )
+
+    def _params(self) -> list[Tensor]:
+        return [param for group in self.param_groups for param in group["params"]]
+
+    def _settled(self, param: Tensor, kept: tuple[str, ...]) -> dict[str, Any]:
+        """What is remembered of it, where it is and of its dtype: it may have moved since."""
+        data, backend = param.data, backend_of(param.data)
+        state = dict(self.state.get(param, {}))
+        for name in kept:
+            value = state.get(name)
+            if value is None:
+                state[name] = backend.full(data.shape, 0.0, data.dtype)
+            elif type(value) is not type(data) or value.dtype != data.dtype:
+                state[name] = backend.from_numpy(_numpy(value).astype(data.dtype))
+        return state
+
+
+def _loaded(index: Any, param: Tensor, saved: Mapping[str, Any]) -> dict[str, Any]:
+    """One parameter's saved state: the step as a number, the rest as arrays of its shape."""
+    state: dict[str, Any] = {}
+    for name, value in saved.items():
+        if value is None:
+            continue
+        state[name] = int(value) if name == "step" else np.asarray(value).copy("C")
+        if name != "step" and state[name].shape != param.shape:
+            raise ValueError(
+                f"[load_state_dict] {name} of parameter {index} has shape "
+                f"{state[name].shape}, expected {param.shape}"
+            )
+    return state
+
+
+def _contiguous(array: Array) -> Array:
+    """The array itself, or a copy that a kernel can change in place."""
+    return array if is_contiguous(array) else kernels.moving(array).copy_strided(array)
+
+
+def _numpy(value: Any) -> Any:
+    """A copy of an array as NumPy's; the number of steps as it is."""
+    return value if isinstance(value, int) else np.array(backend_of(value).to_numpy(value))
