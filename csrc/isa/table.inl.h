@@ -2,19 +2,34 @@
 #include "../kernels.h"
 #include "math.h"
 
+#include "../kernels/rows.inl.h"
 #include "../kernels/strided.inl.h"
+#include "../kernels/tensor_list.inl.h"
 
 #include "../kernels/adam_step.inl.h"
+#include "../kernels/avgpool2d.inl.h"
+#include "../kernels/batch_norm.inl.h"
 #include "../kernels/binary.inl.h"
 #include "../kernels/cast.inl.h"
 #include "../kernels/compare.inl.h"
+#include "../kernels/conv2d.inl.h"
 #include "../kernels/copy_strided.inl.h"
 #include "../kernels/fill.inl.h"
+#include "../kernels/gather_rows.inl.h"
 #include "../kernels/gemm.inl.h"
+#include "../kernels/im2col.inl.h"
+#include "../kernels/layer_norm.inl.h"
+#include "../kernels/maxpool2d.inl.h"
+#include "../kernels/philox.inl.h"
 #include "../kernels/probe.inl.h"
+#include "../kernels/reduce.inl.h"
+#include "../kernels/sgd_step.inl.h"
+#include "../kernels/softmax.inl.h"
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
 #include "../kernels/where.inl.h"
+
+#include "../kernels/bias_activation.inl.h"  // with the formulas of unary
 
 #define BAREGRAD_TEXT_OF(x) #x
 #define BAREGRAD_TEXT(x) BAREGRAD_TEXT_OF(x)
@@ -28,7 +43,7 @@ const Kernels* table() {
 #define BAREGRAD_FILL(op, slot) .slot = slot,
       BAREGRAD_SLOTS(BAREGRAD_FILL)
 #undef BAREGRAD_FILL
-      .probe_fma = probe_fma,
+          .probe_fma = probe_fma,
       .probe_copy = probe_copy,
   };
   return &kernels;

@@ -9,33 +9,49 @@ inline int64_t elements(const Extents& extents) {
   return n;
 }
 
-// row(i, offset, n) for all elements, on all threads, `grain` at a time: elements i to i + n of the
+// row(i, offset, n) for the elements of [begin, end), where there are any: elements i to i + n of the
 // walk lie in one row. Operand k has the first of them at offset[k], and the others in its steps
 // along the innermost axis.
 template <int N, class Row>
+inline void walk_rows(const Extents& extents, const Strides (&strides)[N], int64_t begin,
+                      int64_t end, Row row) {
+  const int last = extents.rank - 1;
+  int64_t index[kMaxRank], offset[N] = {}, rest = begin;
+  for (int axis = last; axis >= 0 && begin < end; --axis) {
+    index[axis] = rest % extents.length[axis];
+    rest /= extents.length[axis];
+    for (int k = 0; k < N; ++k) offset[k] += index[axis] * strides[k].step[axis];
+  }
+  for (int64_t i = begin; i < end;) {
+    const int64_t n = least(extents.length[last] - index[last], end - i);
+    row(i, offset, n);
+    i += n;
+    index[last] += n;
+    for (int k = 0; k < N; ++k) offset[k] += n * strides[k].step[last];
+    for (int axis = last; axis > 0 && index[axis] == extents.length[axis]; --axis) {
+      index[axis] = 0;
+      ++index[axis - 1];
+      for (int k = 0; k < N; ++k)
+        offset[k] += strides[k].step[axis - 1] - extents.length[axis] * strides[k].step[axis];
+    }
+  }
+}
+
+// The same for all elements, on all threads, `grain` at a time.
+template <int N, class Row>
 inline void for_rows(const Extents& extents, const Strides (&strides)[N], int64_t grain, Row row) {
-  parallel_for(elements(extents), grain, [&](int64_t begin, int64_t end) {
-    const int last = extents.rank - 1;
-    int64_t index[kMaxRank], offset[N] = {}, rest = begin;
-    for (int axis = last; axis >= 0; --axis) {
-      index[axis] = rest % extents.length[axis];
-      rest /= extents.length[axis];
-      for (int k = 0; k < N; ++k) offset[k] += index[axis] * strides[k].step[axis];
-    }
-    for (int64_t i = begin; i < end;) {
-      const int64_t n = least(extents.length[last] - index[last], end - i);
-      row(i, offset, n);
-      i += n;
-      index[last] += n;
-      for (int k = 0; k < N; ++k) offset[k] += n * strides[k].step[last];
-      for (int axis = last; axis > 0 && index[axis] == extents.length[axis]; --axis) {
-        index[axis] = 0;
-        ++index[axis - 1];
-        for (int k = 0; k < N; ++k)
-          offset[k] += strides[k].step[axis - 1] - extents.length[axis] * strides[k].step[axis];
-      }
-    }
-  });
+  parallel_for(elements(extents), grain,
+               [&](int64_t begin, int64_t end) { walk_rows(extents, strides, begin, end, row); });
+}
+
+// Where element i of the walk lies in an operand.
+inline int64_t offset_of(int64_t i, const Extents& extents, const Strides& strides) {
+  int64_t offset = 0;
+  for (int axis = extents.rank - 1; axis > 0; --axis) {
+    offset += i % extents.length[axis] * strides.step[axis];
+    i /= extents.length[axis];
+  }
+  return offset + i * strides.step[0];
 }
 
 // The first n lanes from p on, `step` apart; the others are anything. 1 <= n, and any n beyond

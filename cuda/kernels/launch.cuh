@@ -22,18 +22,26 @@ inline unsigned blocks_for(int64_t n, int64_t each) {
 }
 
 struct Sum {
-  __device__ float operator()(float a, float b) const { return a + b; }
+  template <class Number>
+  __device__ Number operator()(Number a, Number b) const {
+    return a + b;
+  }
 };
 struct Max {
   __device__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
 
 // The combination of v over the warp, in every lane.
-template <class Combine>
-__device__ inline float warp_reduce(float v, Combine combine) {
+template <class Number, class Combine>
+__device__ inline Number warp_reduce(Number v, Combine combine) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2)
     v = combine(v, __shfl_xor_sync(0xffffffffu, v, offset));
   return v;
+}
+
+// *place = value if that is less, from any thread.
+__device__ inline void keep_smallest(int64_t* place, int64_t value) {
+  atomicMin(reinterpret_cast<long long*>(place), static_cast<long long>(value));
 }
 
 }  // namespace baregrad

@@ -1,16 +1,11 @@
 // Elementwise ops of one argument: a struct of two formulas per kind, and one kernel for all.
+#include "activations.cuh"
 #include "launch.cuh"
 
 namespace baregrad {
 namespace {
 
 namespace kinds {
-
-struct relu {
-  // NaN is not <= 0, so it stays; -0 is, and becomes +0.
-  __device__ static float forward(float x, float) { return x <= 0.f ? 0.f : x; }
-  __device__ static float backward(float out, float dout, float) { return out <= 0.f ? 0.f : dout; }
-};
 
 struct leaky_relu {
   __device__ static float forward(float x, float alpha) { return x > 0.f ? x : alpha * x; }
@@ -41,17 +36,6 @@ struct gelu {
   }
 };
 
-struct sigmoid {
-  __device__ static float of(float x) {  // exp(-x) would overflow
-    const float e = expf(-fabsf(x));
-    return (x >= 0.f ? 1.f : e) / (1.f + e);
-  }
-  __device__ static float forward(float x, float) { return of(x); }
-  __device__ static float backward(float out, float dout, float) {
-    return out * (1.f - out) * dout;
-  }
-};
-
 struct silu {
   // As in gelu: sigmoid(-200) is 0.
   __device__ static float forward(float x, float) {
@@ -61,13 +45,6 @@ struct silu {
   __device__ static float backward(float x, float dout, float) {
     x = fabsf(x) > 200.f ? copysignf(200.f, x) : x;
     return sigmoid::of(x) * (1.f + x * sigmoid::of(-x)) * dout;
-  }
-};
-
-struct tanh {
-  __device__ static float forward(float x, float) { return tanhf(x); }
-  __device__ static float backward(float out, float dout, float) {
-    return (1.f - out) * (1.f + out) * dout;
   }
 };
 
