@@ -69,7 +69,7 @@ tests = [
     case("sub", "n", contiguous((1 << 20) + 300)),
 ]
 benchmarks = [
-    *(case(kind, "n", contiguous(n)) for kind in ROUNDINGS for n in (1_000, 1 << 20)),
+    *(case(kind, "n", contiguous(n)) for kind in ROUNDINGS for n in (1_000, 1 << 18)),
     case("add", "n", contiguous(1 << 22)),
     case("add", "square_row", _square(1 << 11)),
 ]
