@@ -3,7 +3,17 @@
 One list serves the tests (`tests`), the benchmarks (`benchmarks`) and `baregrad show`.
 """
 
-from . import adam_step, batch_norm, bias_activation, gemm, layer_norm, reduce, softmax, softmax_xent, unary
+from . import (
+    adam_step,
+    batch_norm,
+    bias_activation,
+    gemm,
+    layer_norm,
+    reduce,
+    softmax,
+    softmax_xent,
+    unary,
+)
 from .case import Arguments, Case, unit_roundoff
 
 OPS = {

@@ -22,9 +22,7 @@ tolerance = (
 )
 
 
-def _arguments(
-    activation: str, n: int, c: int, s: int, rng: np.random.Generator
-) -> Arguments:
+def _arguments(activation: str, n: int, c: int, s: int, rng: np.random.Generator) -> Arguments:
     x, bias = 2 * floats(rng, n, c, s), floats(rng, c)
     return {"x": x, "bias": bias, "activation": activation}
 

@@ -87,7 +87,11 @@ tests = [
 ]
 _SHAPES = (((1 << 22,), (0,)), ((4096, 1000), (1,)), ((4096, 500), (0,)), ((32, 64, 784), (0, 2)))
 benchmarks = [
-    *(case(kernel, *size) for kernel in ("reduce_sum", "reduce_max", "reduce_var") for size in _SHAPES),
+    *(
+        case(kernel, *size)
+        for kernel in ("reduce_sum", "reduce_max", "reduce_var")
+        for size in _SHAPES
+    ),
     *(case("argmax", (4096, 1000), (axis,)) for axis in (0, 1)),
     case("argmax", (128, 10), (1,)),
 ]
