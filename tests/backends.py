@@ -27,7 +27,7 @@ class OnDevice:
                 **{name: self._send(a, there) for name, a in kwargs.items()},
             )
             for array, sent in there.values():
-                if array.flags.writeable and array.dtype == np.float32:
+                if array.flags.writeable:
                     array[...] = self.device.to_numpy(sent)
             if isinstance(result, tuple):
                 return tuple(map(self.device.to_numpy, result))
@@ -39,5 +39,16 @@ class OnDevice:
         if not isinstance(value, np.ndarray):
             return value
         if id(value) not in there:
-            there[id(value)] = (value, self.device.from_numpy(value))
+            there[id(value)] = (value, on_device(self.device, value))
         return there[id(value)][1]
+
+
+def on_device(device: Backend, array: np.ndarray) -> Any:
+    """A copy on the device, a view there that is transposed, reversed and repeats as here."""
+    order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    ordered = array.transpose(order)
+    ways = [-1 if stride < 0 else 1 for stride in ordered.strides]
+    way = tuple(slice(None, None, way) for way in ways)
+    one = tuple(slice(0, 1 if stride == 0 else None) for stride in ordered.strides)
+    there = device.from_numpy(np.asarray(ordered[way][one]))
+    return there[way].broadcast_to(ordered.shape).transpose(np.argsort(order).tolist())

@@ -1,7 +1,7 @@
 """A device whose arrays show their contents to kernels alone.
 
-It is the CPU's, behind an ndarray that refuses ufuncs, NumPy functions and indexing. What runs on
-it touches arrays only through kernels and views, and so runs on a GPU.
+It is the CPU's, behind an ndarray that refuses ufuncs, NumPy functions and every index that is not
+a view. What runs on it touches arrays only through kernels and views, and so runs on a GPU.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ class Opaque(np.ndarray):
     def __array_function__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("only kernels touch the contents of an array: a NumPy function did")
 
-    def __getitem__(self, _: Any) -> Any:
-        raise TypeError("only kernels touch the contents of an array: an index did")
+    def __getitem__(self, index: Any) -> Any:
+        allowed = (int, slice, type(None), type(...))
+        if not (isinstance(index, tuple) and all(type(part) in allowed for part in index)):
+            raise TypeError("only kernels touch the contents of an array: an index did")
+        if ... not in index and sum(type(part) is int for part in index) == self.ndim:
+            raise TypeError("an index that gives a scalar is no view: end it with ...")
+        return super().__getitem__(index)
 
-    __setitem__ = __getitem__
-    __iter__ = __getitem__
+    def __setitem__(self, *_: Any) -> None:
+        raise TypeError("only kernels touch the contents of an array: an assignment did")
+
+    def __iter__(self) -> Any:
+        raise TypeError("only kernels touch the contents of an array: iteration did")
+
+    def broadcast_to(self, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(self.view(np.ndarray), shape).view(Opaque)
 
 
 def hide(array: np.ndarray) -> Any:

@@ -47,6 +47,39 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("relu_forward", {"x": f(2).astype(np.int32)}, TypeError, "x has dtype int"),
     ("relu_forward", {"x": f(2), "out": f(3)}, ValueError, "out has shape (3,), expected (2,)"),
     ("relu_backward", {"saved": f(2), "dout": f(3)}, ValueError, "dout has shape (3,), expected (2,)"),
+    ("relu_forward", {"x": f(2), "out": f(2).astype(np.float64)}, TypeError, "out has dtype float64, expected float32"),
+    ("leaky_relu_forward", {"x": f(2), "alpha": 0.1, "out": f(2, 1)}, ValueError, "out has shape (2, 1), expected (2,)"),
+    ("elu_backward", {"saved": f(2), "dout": f(2, 2), "alpha": 1.0}, ValueError, "dout has shape (2, 2), expected (2,)"),
+    ("add", {"a": f(2, 3), "b": f(2)}, ValueError, "shapes (2, 3) and (2,) do not broadcast together"),
+    ("mul", {"a": f(2, 3), "b": f(4, 1, 2)}, ValueError, "shapes (2, 3) and (4, 1, 2) do not broadcast together"),
+    ("div", {"a": f(2), "b": 2.0}, TypeError, "b is a float, expected a"),
+    ("pow", {"a": f(2), "b": f(2).astype(np.float64)}, TypeError, "b has dtype float64, expected float32"),
+    ("sub", {"a": f(2), "b": f(3, 1), "out": f(3)}, ValueError, "out has shape (3,), expected (3, 2)"),
+    ("maximum", {"a": f(2), "b": f(2), "out": f(2).astype(int)}, TypeError, "out has dtype int64, expected float32"),
+    ("eq", {"a": f(2), "b": f(3)}, ValueError, "shapes (2,) and (3,) do not broadcast together"),
+    ("lt", {"a": f(2), "b": f(2), "out": f(2)}, TypeError, "out has dtype float32, expected bool"),
+    ("ge", {"a": f(2), "b": f(2), "out": np.ones(3, bool)}, ValueError, "out has shape (3,), expected (2,)"),
+    ("ne", {"a": None, "b": f(2)}, TypeError, "a is a NoneType, expected a"),
+    ("gt", {"a": f(2), "b": np.arange(2)}, TypeError, "b has dtype int64, expected float32"),
+    ("where", {"condition": f(2), "a": f(2), "b": f(2)}, TypeError, "condition has dtype float32, expected bool"),
+    ("where", {"condition": np.ones(3, bool), "a": f(2), "b": f()}, ValueError, "shapes (3,) and (2,) and () do not broadcast together"),
+    ("where", {"condition": np.ones(2, bool), "a": f(2), "b": f(2).astype(np.float64)}, TypeError, "b has dtype float64, expected float32"),
+    ("where", {"condition": True, "a": f(2), "b": f(2)}, TypeError, "condition is a bool, expected a"),
+    ("where", {"condition": np.ones(2, bool), "a": f(2), "b": f(2), "out": f(3)}, ValueError, "out has shape (3,), expected (2,)"),
+    ("fill", {"out": [1.0], "value": 0}, TypeError, "out is a list, expected a"),
+    ("fill", {"out": np.ones(2, np.uint8), "value": 256}, ValueError, "value is 256, which uint8 cannot hold"),
+    ("fill", {"out": np.ones(2, np.uint8), "value": -1.5}, ValueError, "value is -1.5, which uint8 cannot hold"),
+    ("fill", {"out": np.ones(2, int), "value": 2**63}, ValueError, "value is 9223372036854775808, which int64 cannot hold"),
+    ("cast", {"x": 1.0, "dtype": "float32"}, TypeError, "x is a float, expected a"),
+    ("cast", {"x": f(2), "dtype": "int32"}, TypeError, "dtype is int32, expected one of float32, float64, int64, uint8, bool"),
+    ("cast", {"x": f(2), "dtype": ">f4"}, TypeError, "dtype is >f4, expected one of float32,"),
+    ("cast", {"x": f(2), "dtype": np.complex64}, TypeError, "dtype is complex64, expected one of float32,"),
+    ("cast", {"x": None, "dtype": bool}, TypeError, "x is a NoneType, expected a"),
+    ("copy_strided", {"x": [1.0]}, TypeError, "x is a list, expected a"),
+    ("copy_strided", {"x": f(2), "out": f(2, 1)}, ValueError, "out has shape (2, 1), expected (2,)"),
+    ("copy_strided", {"x": f(2), "out": np.arange(2)}, TypeError, "out has dtype int64, expected float32"),
+    ("copy_strided", {"x": f(2).astype(bool), "out": f(2)}, TypeError, "out has dtype float32, expected bool"),
+    ("copy_strided", {"x": f(2), "out": 1.0}, TypeError, "out is a float, expected a"),
     ("softmax_xent_forward", {"logits": f(3), "labels": np.zeros(3, int)}, ValueError, "logits has shape (3,), expected (n, c)"),
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": np.zeros(2, int)}, ValueError, "labels has shape (2,), expected (3,)"),
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": f(3)}, TypeError, "labels has dtype float32, expected int64"),
@@ -108,6 +141,10 @@ def test_will_not_write_to_a_read_only_array(name: str) -> None:
     table = getattr(bg.kernels, name)
     with pytest.raises(ValueError, match=r"\[gemm\] out is read-only"):
         table.gemm(f(2, 3), f(3, 4), out=READ_ONLY)
+    with pytest.raises(ValueError, match=r"\[fill\] out is read-only"):
+        table.fill(READ_ONLY, 1)
+    with pytest.raises(ValueError, match=r"\[copy_strided\] out is read-only"):
+        table.copy_strided(f(2, 4), out=READ_ONLY)
     frozen = f(4)
     frozen.flags.writeable = False
     with pytest.raises(ValueError, match=r"\[adam_step\] param is read-only"):
@@ -123,6 +160,14 @@ def test_will_not_write_over_what_it_still_has_to_read(name: str) -> None:
         table.gemm(memory[:4, :4], f(4, 4), out=memory[1:, 1:])
     with pytest.raises(ValueError, match=r"\[relu_forward\] out shares memory with x, .* x itself"):
         table.relu_forward(memory[0], out=memory[0, ::-1])
+    with pytest.raises(ValueError, match=r"\[add\] out shares memory with b, .* b itself"):
+        table.add(memory, memory[0], out=memory)
+    with pytest.raises(ValueError, match=r"\[mul\] out shares memory with a, .* a itself"):
+        table.mul(memory[0, :1], memory[1], out=memory[0])
+    with pytest.raises(ValueError, match=r"\[where\] out shares memory with a"):
+        table.where(np.ones(4, bool), memory[0, 1:], memory[1, 1:], out=memory[0, :4])
+    with pytest.raises(ValueError, match=r"\[copy_strided\] out shares memory with x, .* memory$"):
+        table.copy_strided(memory, out=memory)
     shared = f(4)
     with pytest.raises(ValueError, match=r"\[adam_step\] m shares memory with grad"):
         table.adam_step(**adam(m=shared, grad=shared))

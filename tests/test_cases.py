@@ -79,4 +79,4 @@ def test_backends_speak_the_vocabulary_of_the_reference(name: str) -> None:
     own = backend.device(name).table.own
     assert [kernel for kernel in bg.kernels.reference.own.__all__ if not hasattr(own, kernel)] == []
     unary = {f"{kind}_{way}" for kind in _cpu.UNARY for way in ("forward", "backward")}
-    assert unary <= set(bg.kernels.reference.own.__all__)
+    assert unary | {*_cpu.BINARY, *_cpu.COMPARE} <= set(bg.kernels.reference.own.__all__)

@@ -190,7 +190,7 @@ def test_a_library_that_was_compiled_again_is_loaded_again(tmp_path: Any) -> Non
         source = tmp_path / "mine.cpp"
         source.write_text(
             f'#include "{SOURCES}/csrc/kernels.h"\n'
-            "static void one(baregrad::UnaryKind, const float*, float* out, int64_t)"
+            "static void one(baregrad::UnaryKind, const float*, float* out, int64_t, float)"
             f"{{ out[0] = {number}; }}\n"
             "void baregrad_plugin(baregrad::Kernels* table) { table->unary_forward = one; }\n"
         )

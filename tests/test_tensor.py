@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import runpy
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +49,7 @@ def test_prints_like_an_array_with_what_is_special() -> None:
     x = bg.tensor([[1.0, 2.0]], requires_grad=True)
     assert repr(bg.tensor([1, 2])) == "tensor([1, 2])"
     assert repr(x) == "tensor([[1., 2.]], requires_grad=True)"
-    assert repr(x.relu()) == "tensor([[1., 2.]], grad_fn=Relu)"
+    assert repr(x.relu()) == "tensor([[1., 2.]], grad_fn=<Relu>)"
     assert repr(bg.tensor([1.5], bg.float64)) == "tensor([1.5], dtype=float64)"
     assert f"{bg.tensor(0.123456):.3f}" == "0.123"
     assert f"{bg.tensor([1])}" == "tensor([1])"
@@ -118,20 +120,16 @@ def test_can_be_copied_deeply() -> None:
 def test_the_list_of_names_is_the_one_in_the_documentation() -> None:
     from pathlib import Path
 
-    page = Path(__file__).parent.parent / "docs" / "api.md"
-    names = {name for name in vars(bg.Tensor) if not name.startswith("_")}
-    listed = {
-        line.split("`")[1].removeprefix("Tensor.")
-        for line in page.read_text().splitlines()
-        if line.startswith("| `Tensor.")
-    }
-    assert listed == names
-    functions = {
-        line.split("`")[1].removeprefix("bg.")
-        for line in page.read_text().splitlines()
-        if line.startswith("| `bg.")
-    }
-    assert functions == set(bg.__all__) - {"__version__"}
+    script = Path(__file__).parent.parent / "docs" / "make_api.py"
+    made = runpy.run_path(str(script))
+    assert made["page"]() == made["PAGE"].read_text(), "run python docs/make_api.py"
+
+
+def test_the_list_of_names_is_short_and_each_says_what_it_is() -> None:
+    names = {name for name in dir(bg.Tensor) if not name.startswith("_")}
+    assert len(names) <= 90
+    for name in names - {"data", "grad", "grad_fn", "requires_grad"}:
+        assert inspect.getattr_static(bg.Tensor, name).__doc__, name
 
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -153,7 +151,6 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.tensor([[1.0, 2.0]]) @ bg.tensor([[1.0]]), ValueError, r"b has shape \(1, 1\), expected \(2, n\)"),
     (lambda: bg.tensor([[1.0]]) @ 3, TypeError, "an operand is a int, expected a Tensor"),
     (lambda: np.ones((1, 1), np.float32) @ bg.tensor([[1.0]]), TypeError, "an operand is a ndarray"),
-    (lambda: bg.tensor([1]) == bg.tensor([1]), TypeError, r"expected x.numpy\(\) == y.numpy\(\)"),
     (lambda: bg.tensor([[1.0]]).cuda(), AttributeError, r"docs/api.md lists what it has"),
     (lambda: len(bg.tensor(1.0)), TypeError, r"len\(\) of a tensor of shape \(\)"),
     (lambda: bg.tensor([1.0, 2.0]).reshape(3), ValueError, "reshape"),

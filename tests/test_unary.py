@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import _cpu
-from baregrad.cases.unary import ULP
+from baregrad import _cpu, reference
+from baregrad.cases.unary import KINDS, SAVES_ITS_OUTPUT, ULP
 from compare import assert_same_bits, assert_within
 from guarded import guarded
 
@@ -18,8 +20,61 @@ SPECIAL = np.array(
 )
 
 
+HUGE = np.array([-3.4e38, 1e3, -1e3, 90, -90, 110, -110, 20, -20], np.float32)
+ALPHA = {"leaky_relu": {"alpha": 0.25}, "elu": {"alpha": 0.25}}
+
+
+def kernel_of(table: Any, kind: str, way: str) -> Callable[..., np.ndarray]:
+    return partial(getattr(table, f"{kind}_{way}"), **ALPHA.get(kind, {}))
+
+
 def test_every_kind_has_a_stated_error() -> None:
-    assert set(ULP) == set(_cpu.UNARY)
+    assert set(KINDS) == set(_cpu.UNARY)
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+@pytest.mark.parametrize("kind", _cpu.UNARY)
+def test_special_values_flow_as_in_the_definition(any_table: Any, kind: str, way: str) -> None:
+    x = np.concatenate([SPECIAL, HUGE])
+    arrays = [x]
+    if way == "backward":
+        saved = kernel_of(reference, kind, "forward")(x) if kind in SAVES_ITS_OUTPUT else x
+        arrays = [np.repeat(saved, 2), np.tile(np.float32([1, -0.5]), x.size)]
+    exact = kernel_of(reference, kind, way)(*(a.astype(np.float64) for a in arrays))
+    with np.errstate(all="ignore"):
+        want = exact.astype(np.float32)
+    got = kernel_of(any_table, kind, way)(*arrays)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    infinite = np.isinf(want)
+    np.testing.assert_array_equal(got[infinite], want[infinite])
+    finite = np.isfinite(want)
+    # What underflows in a sigmoid is multiplied by an x of up to 110.
+    allowed = 32 * np.spacing(np.abs(want[finite])).astype(np.float64) + 220 * 2.0**-149
+    assert_within(got[finite], exact[finite], allowed)
+
+
+def test_gelu_keeps_its_digits_far_below_zero(table: Any) -> None:
+    # Where x (1 + erf(x / sqrt(2))) / 2 would have lost them all.
+    x = np.linspace(-12, 0, 20_001, dtype=np.float32)
+    exact = reference.gelu_forward(x.astype(np.float64))
+    bound = (2 * x.astype(np.float64) ** 2 + 10) * 2.0**-24 * np.abs(exact) + 32 * 2.0**-149
+    assert_within(table.gelu_forward(x), exact, bound)
+
+
+@pytest.mark.parametrize("kind", ["elu", "softplus"])
+def test_keeps_its_digits_near_the_limit_on_the_left(table: Any, kind: str) -> None:
+    x = -np.exp(np.linspace(-40, 4, 20_001)).astype(np.float32)
+    exact = kernel_of(reference, kind, "forward")(x.astype(np.float64))
+    ulp = np.spacing(np.abs(exact).astype(np.float32)).astype(np.float64)
+    assert_within(kernel_of(table, kind, "forward")(x), exact, ULP[kind][0] * ulp)
+
+
+def test_alpha_is_a_keyword_that_some_kinds_need_and_others_lack(any_table: Any) -> None:
+    x = np.float32([-2, 3])
+    np.testing.assert_array_equal(any_table.leaky_relu_forward(x, alpha=0.5), [-1, 3])
+    for kind, keywords in (("leaky_relu", {}), ("elu", {}), ("relu", {"alpha": 1.0})):
+        with pytest.raises(TypeError):
+            getattr(any_table, f"{kind}_forward")(x, **keywords)
 
 
 def test_relu_keeps_nan_and_turns_minus_zero_into_zero(any_table: Any) -> None:
@@ -65,8 +120,8 @@ def test_a_value_gives_the_same_bits_wherever_it_stands(
     for value in SPECIAL:
         x = np.zeros(41, np.float32)
         x[position] = value
-        alone = getattr(table, f"{kind}_forward")(np.array([value]))
-        among = getattr(table, f"{kind}_forward")(x)[position : position + 1]
+        alone = kernel_of(table, kind, "forward")(np.array([value]))
+        among = kernel_of(table, kind, "forward")(x)[position : position + 1]
         assert_same_bits(among, alone)
 
 
@@ -77,7 +132,7 @@ def test_touches_nothing_beyond_its_arrays(
 ) -> None:
     x, dout = (guarded(rng.standard_normal(n, np.float32)) for _ in range(2))
     out, dx = (guarded(np.full(n, np.nan, np.float32)) for _ in range(2))
-    forward, backward = getattr(_cpu, f"{kind}_forward"), getattr(_cpu, f"{kind}_backward")
+    forward, backward = (kernel_of(_cpu, kind, way) for way in ("forward", "backward"))
     forward(x, out=out)
     backward(out, dout, out=dx)
     assert_same_bits(out, forward(x.copy()))

@@ -3,33 +3,41 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
+// Half the lanes of a vector, in double, for pow: float32 would lose the digits of log2(a) that b
+// multiplies up.
+typedef float HalfVec __attribute__((vector_size(kVectorBytes / 2)));
+typedef double Doubles __attribute__((vector_size(kVectorBytes)));
+typedef uint64_t DoubleBits __attribute__((vector_size(kVectorBytes)));
+
+inline Doubles doubles(double x) { return x - Doubles{}; }
+
 // log2(x) within 2^-43 of itself, for 0 < x < infinity. Where x = 2^k m with m in [sqrt(1/2),
 // sqrt(2)) and s = (m - 1) / (m + 1), log(m) = 2 (s + s^3 / 3 + s^5 / 5 + ...), and s^2 < 0.0295.
-inline double log2_of(double x) {
+inline Doubles log2(Doubles x) {
   constexpr uint64_t kHalfRoot = 0x3fe6a09e667f3bcd, kMantissa = 0x000fffffffffffff;
   constexpr double kTwoOverLn2 = 2.8853900817779268;
-  const uint64_t shifted = __builtin_bit_cast(uint64_t, x) - kHalfRoot;
-  const double m = __builtin_bit_cast(double, (shifted & kMantissa) + kHalfRoot);
+  const DoubleBits shifted = reinterpret_cast<DoubleBits>(x) - kHalfRoot;
+  const Doubles m = reinterpret_cast<Doubles>((shifted & kMantissa) + kHalfRoot);
   // 2^52 + k + 1024 as a double: cheaper than to convert k.
-  const uint64_t k = ((shifted + (uint64_t(1) << 62)) >> 52) + 0x4330000000000000;
-  const double s = (m - 1) / (m + 1), z = s * s;
-  double p = 1 / 15.;
+  const DoubleBits k = ((shifted + (uint64_t(1) << 62)) >> 52) + 0x4330000000000000;
+  const Doubles s = (m - 1.0) / (m + 1.0), z = s * s;
+  Doubles p = doubles(1 / 15.);
   p = p * z + 1 / 13.;
   p = p * z + 1 / 11.;
   p = p * z + 1 / 9.;
   p = p * z + 1 / 7.;
   p = p * z + 1 / 5.;
   p = p * z + 1 / 3.;
-  return (__builtin_bit_cast(double, k) - (0x1p52 + 1024)) + kTwoOverLn2 * (s + s * z * p);
+  return (reinterpret_cast<Doubles>(k) - (0x1p52 + 1024)) + kTwoOverLn2 * (s + s * z * p);
 }
 
 // 2^t within 2^-36 of itself, for |t| <= 200: the series of exp(r) to r^9, |r| <= ln 2 / 2.
-inline double exp2_of(double t) {
+inline Doubles exp2(Doubles t) {
   constexpr double kRound = 0x1.8p52;  // adding it leaves an integer in the low bits
-  const double shifted = t + kRound, r = (t - (shifted - kRound)) * 0.6931471805599453;
-  const uint64_t n =
-      __builtin_bit_cast(uint64_t, shifted) - __builtin_bit_cast(uint64_t, kRound) + 1023;
-  double p = 1 / 362880.;
+  constexpr uint64_t kRoundBits = 0x4338000000000000;
+  const Doubles shifted = t + kRound, r = (t - (shifted - kRound)) * 0.6931471805599453;
+  const DoubleBits n = reinterpret_cast<DoubleBits>(shifted) - kRoundBits + 1023;
+  Doubles p = doubles(1 / 362880.);
   p = p * r + 1 / 40320.;
   p = p * r + 1 / 5040.;
   p = p * r + 1 / 720.;
@@ -37,20 +45,18 @@ inline double exp2_of(double t) {
   p = p * r + 1 / 24.;
   p = p * r + 1 / 6.;
   p = p * r + 0.5;
-  return (1 + (r + r * r * p)) * __builtin_bit_cast(double, n << 52);
+  return (1.0 + (r + r * r * p)) * reinterpret_cast<Doubles>(n << 52);
 }
 
-// a^b for a >= 0, in double: float32 would lose the digits of the logarithm that b multiplies up.
-// Without a branch, so that the compiler makes vectors of it. Not for b = 0, nor for NaN.
-inline float positive_power(float a, float b) {
-  constexpr double kInfinity = __builtin_inf();
-  double log = log2_of(a == 0 ? 1. : a);  // of infinity it is 128
-  log = a == 0 ? -kInfinity : log;
-  double t = a == 1 ? 0. : b * log;
-  t = t > 200 ? 200. : t;  // past these bounds the result is infinity or 0 as a float
-  t = t < -200 ? -200. : t;
-  t = a > 0x1.fffffep127f ? (b > 0 ? 200. : -200.) : t;
-  return float(exp2_of(t));
+// a^b for a >= 0, b not 0, neither NaN
+inline Doubles positive_power(Doubles a, Doubles b) {
+  const Doubles infinity = doubles(__builtin_inf());
+  Doubles log = log2(a == 0.0 ? doubles(1) : a);
+  log = a == 0.0 ? -infinity : a == infinity ? infinity : log;
+  Doubles t = a == 1.0 ? Doubles{} : b * log;
+  t = t > 200.0 ? doubles(200) : t;  // past these bounds the result is infinity or 0 as a float
+  t = t < -200.0 ? doubles(-200) : t;
+  return exp2(t);
 }
 
 namespace kinds {
@@ -76,11 +82,17 @@ struct minimum {
 
 struct pow {
   static Vec of(Vec a, Vec b) {
-    float base[kLanes], exponent[kLanes], power[kLanes];
-    store(base, BAREGRAD_ISA::abs(a));
-    store(exponent, b);
-    for (int l = 0; l < kLanes; ++l) power[l] = positive_power(base[l], exponent[l]);
-    Vec result = load(power);
+    HalfVec base[2], exponent[2], power[2];
+    const Vec size = BAREGRAD_ISA::abs(a);
+    __builtin_memcpy(base, &size, sizeof size);
+    __builtin_memcpy(exponent, &b, sizeof b);
+    for (int half = 0; half < 2; ++half)
+      power[half] =
+          __builtin_convertvector(positive_power(__builtin_convertvector(base[half], Doubles),
+                                                 __builtin_convertvector(exponent[half], Doubles)),
+                                  HalfVec);
+    Vec result;
+    __builtin_memcpy(&result, power, sizeof result);
 
     // Infinity, and every float from 2^24 on, is an even integer.
     const Vec small = BAREGRAD_ISA::abs(b) < 0x1p24f ? b : broadcast(0x1p24f);

@@ -1,66 +1,63 @@
 """Reverse-mode automatic differentiation.
 
-A Tensor remembers the Function that made it; `backward` walks from a result to the leaves, each
-Function turning the gradient of its output into those of its inputs (lecture 000, slide 26).
+A Tensor remembers the Function that made it, and a Function the nodes that its inputs came from:
+Functions again, or leaves. `backward` walks from a result to the leaves, each Function turning the
+gradient of its output into those of its inputs (lecture 000, slide 26).
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .sums import add_into, copy
+from .backend import kernels
+from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .typing import Array, Shape
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from .tensor import Tensor
+
+__all__ = [
+    "Function",
+    "Version",
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "is_grad_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
+
+Node: TypeAlias = "Function | Tensor"  # a Tensor only where it is a leaf
 
 
 class Version:
-    """How often the memory of a tensor, shared by its views, was changed in place."""
+    """What happened in place to the memory of a tensor, shared by its views."""
 
-    __slots__ = ("number",)
-
-    def __init__(self) -> None:
-        self.number = 0
-
-
-class _Mode(threading.local):
-    grad = True
-
-
-_mode = _Mode()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded for backward, in this thread."""
-    return _mode.grad
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing for backward inside: `with bg.no_grad():`, or as a decorator."""
-    before, _mode.grad = _mode.grad, False
-    try:
-        yield
-    finally:
-        _mode.grad = before
+    number = 0  # of changes
+    recorded = 0  # of changes that are part of a graph: earlier views do not know them
+    leaf = False  # whether a leaf that requires grad lives here
 
 
 class Function:
     """One differentiable op: forward, and below it backward, on raw arrays and with kernels only.
 
-    `forward(*arrays, **options) -> array` may `save` what backward needs.
-    `backward(dout) -> tuple` has one gradient per input, or None where `needs_grad` is False.
+    `forward(*arrays, **options) -> array` may `save` what backward needs; what else it returns, in
+    a tuple, has no gradient. `backward(dout) -> tuple` has one gradient per input, or None where
+    `needs_grad` is False.
     """
 
     hands_on = False  # True where backward returns a view of dout instead of new arrays
 
-    inputs: tuple[Tensor, ...] = ()
+    parents: tuple[Node | None, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     needs_grad: tuple[bool, ...] = ()
     saved: tuple[Any, ...] = ()
     freed = False
+    _hooks: list[Callable[[Array], Array]] | None = None
     _versions: tuple[tuple[Version, int], ...] = ()  # of the saved tensors, as forward saw them
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
@@ -78,17 +75,35 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
         """Run forward on the inputs' arrays; remember this Function if a gradient may be asked."""
-        function = cls()
-        function.needs_grad = tuple(_mode.grad and t.requires_grad for t in inputs)
-        array = function.forward(*(t.data for t in inputs), **options)
-        out = inputs[0]._made(array, function if any(function.needs_grad) else None)
-        if out.grad_fn is not None:
-            function.inputs = inputs
-            function._versions = tuple(
-                (t._version, t._version.number)
-                for t in (*inputs, out)
-                if any(t.data is array for array in function.saved)
-            )
+        function = cls()._over(inputs)
+        return function._gives(inputs, function.forward(*[t.data for t in inputs], **options))
+
+    @classmethod
+    def apply_all(cls, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        """As apply, for a forward that returns several arrays."""
+        function = cls()._over(inputs)
+        array, *others = function.forward(*[t.data for t in inputs], **options)
+        return function._gives(inputs, array), *[inputs[0]._made(x, None) for x in others]
+
+    def _over(self, inputs: tuple[Tensor, ...]) -> Self:
+        if is_grad_enabled():
+            for tensor in inputs:
+                if tensor._history != tensor._version.recorded:
+                    tensor._check_history(type(self).__name__)
+            self.needs_grad = tuple([t.requires_grad for t in inputs])
+        else:
+            self.needs_grad = (False,) * len(inputs)
+        return self
+
+    def _gives(self, inputs: tuple[Tensor, ...], array: Array) -> Tensor:
+        if True not in self.needs_grad:
+            return inputs[0]._made(array, None)
+        out = inputs[0]._made(array, self)
+        self.parents = tuple([(t.grad_fn or t) if t.requires_grad else None for t in inputs])
+        self.shapes = tuple([t.shape for t in inputs])
+        saved = set(map(id, self.saved))
+        watched = [t._version for t in (*inputs, out) if id(t.data) in saved]
+        self._versions = tuple([(version, version.number) for version in watched])
         return out
 
     def _recall(self) -> None:
@@ -104,63 +119,80 @@ class Function:
                 "expected the value that forward saw"
             )
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
-def backward(root: Tensor, dout: Any, *, retain_graph: bool, borrowed: bool) -> None:
-    """Add d root / d leaf, times dout, to `.grad` of every leaf that requires it.
+    def __getattr__(self, name: str) -> Any:
+        instead = "; .parents are the Functions and leaves it came from"
+        raise AttributeError(f"{self!r} has no {name!r}{instead * (name == 'next_functions')}")
 
-    Gradients in flight live in a dict of this pass. An array that a Function hands on, or that
-    the caller gave, is borrowed: the pass adds only into arrays that were made for it.
+
+def backward(
+    roots: Sequence[tuple[Tensor, Array]],
+    *,
+    retain_graph: bool = False,
+    wanted: dict[int, Array] | None = None,
+) -> None:
+    """Add the sum over roots of d root / d leaf, times dout, to `.grad` of every leaf below them.
+
+    Or, with `wanted`, store the gradients of the nodes whose ids are its keys in it, and nothing
+    elsewhere. Gradients in flight live in a dict of this pass. An array that a Function hands on,
+    or that the caller gave, is borrowed: the pass adds only into arrays that were made for it.
     """
-    flight: dict[int, tuple[Any, bool]] = {id(root): (dout, not borrowed)}  # gradient, ours?
-    for tensor in reversed(_parents_first(root)):
-        dout, ours = flight.pop(id(tensor))
-        function = tensor.grad_fn
-        if function is None:
-            before = tensor.grad
-            if before is None:
-                tensor.grad = tensor._made(dout if ours else copy(dout), None)
-            else:
-                tensor.grad = tensor._made(add_into(copy(before.data), dout), None)
+    flight: dict[int, tuple[Array, bool]] = {}  # gradient, ours?
+
+    def arrive(node: Node, grad: Array, ours: bool) -> None:
+        if id(node) in flight:
+            total, own = flight[id(node)]
+            grad, ours = kernels(total).add(total, grad, out=total if own else None), True
+        flight[id(node)] = grad, ours
+
+    for root, dout in roots:
+        arrive(root.grad_fn or root, dout, False)
+    for node in reversed(_parents_first([root.grad_fn or root for root, _ in roots])):
+        dout, ours = flight.pop(id(node))
+        for hook in node._hooks or ():
+            dout, ours = hook(dout), False
+        if wanted is not None and id(node) in wanted:
+            wanted[id(node)] = dout if ours else kernels.moving(dout).copy_strided(dout)
+        if not isinstance(node, Function):
+            if wanted is None:
+                node._accumulate(dout, ours)
             continue
-        function._recall()
-        gradients = function.backward(dout)
-        for parent, grad, needed in zip(
-            function.inputs, gradients, function.needs_grad, strict=True
-        ):
-            if not needed:
+        node._recall()
+        gradients = node.backward(dout)
+        for parent, shape, dx in zip(node.parents, node.shapes, gradients, strict=True):
+            if parent is None:
                 continue
-            if grad is None or grad.shape != parent.shape:
+            if dx is None or tuple(dx.shape) != shape:
                 raise RuntimeError(
-                    f"[backward] {type(function).__name__} gave a gradient of shape "
-                    f"{getattr(grad, 'shape', None)} for an input of shape {parent.shape}"
+                    f"[backward] {type(node).__name__} gave a gradient of shape "
+                    f"{getattr(dx, 'shape', None)} for an input of shape {shape}"
                 )
-            if id(parent) in flight:
-                total, ours = flight[id(parent)]
-                flight[id(parent)] = (add_into(total if ours else copy(total), grad), True)
-            else:
-                once = sum(other is grad for other in gradients) == 1
-                flight[id(parent)] = (grad, once and grad is not dout and not function.hands_on)
+            once = sum(other is dx for other in gradients) == 1
+            arrive(parent, dx, once and dx is not dout and not node.hands_on)
         if not retain_graph:
-            function.saved, function.freed = (), True
+            node.saved, node.freed = (), True
 
 
-def _parents_first(root: Tensor) -> list[Tensor]:
-    """The tensors below root that take part in backward, each after those it was made from.
+def _parents_first(roots: Sequence[Node]) -> list[Node]:
+    """The nodes below the roots that take part in backward, each after those it came from.
 
     Iterative: Python's stack would not hold a deep graph.
     """
-    order: list[Tensor] = []
+    order: list[Node] = []
     seen: set[int] = set()
-    stack = [(root, False)]
+    stack = [(root, False) for root in roots]
     while stack:
-        tensor, parents_done = stack.pop()
+        node, parents_done = stack.pop()
         if parents_done:
-            order.append(tensor)
-        elif id(tensor) not in seen:
-            seen.add(id(tensor))
-            stack.append((tensor, True))
-            if tensor.grad_fn is not None:
-                function = tensor.grad_fn
-                needed = zip(function.inputs, function.needs_grad, strict=True)
-                stack.extend((parent, False) for parent, needs in needed if needs)
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            if isinstance(node, Function):
+                stack.extend((parent, False) for parent in node.parents if parent is not None)
     return order
+
+
+from .derivatives import grad, gradcheck

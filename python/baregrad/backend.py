@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 import warnings
@@ -16,7 +17,8 @@ from .native import _cpu
 from .typing import Array, NDArray, Shape
 
 Kernel = Callable[..., Any]
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT32, _FLOAT64, _INT32 = (np.dtype(t) for t in (np.float32, np.float64, np.int32))
+_MOVING = ("cast", "copy_strided", "fill")  # kernels that take every type
 _LARGE = 1_000_000  # elements from which float64 arithmetic in the reference is worth a warning
 
 
@@ -59,9 +61,22 @@ class Backend:
     from_numpy: Callable[[NDArray], Any] = field(repr=False)
     to_numpy: Callable[[Any], NDArray] = field(repr=False)
 
+    def empty(self, shape: Shape, dtype: Any = np.float32) -> Any:
+        """A new array (shape) that holds anything."""
+        make = getattr(self.array, "empty", None)
+        return make(shape, dtype) if make else self.from_numpy(np.empty(shape, dtype))
+
     def full(self, shape: Shape, value: float, dtype: Any = np.float32) -> Any:
         """A new array (shape) filled with `value`."""
-        return self.from_numpy(np.full(shape, value, dtype))
+        if self.array is np.ndarray:
+            return np.full(shape, value, dtype)
+        if not self.table.has("fill"):
+            return self.from_numpy(np.full(shape, value, dtype))
+        return self.table.fill(self.empty(shape, dtype), value)
+
+    def broadcast_to(self, x: Array, shape: Shape) -> Any:
+        """x (...) seen as an array (shape): axes of length 1, and new ones in front, repeat."""
+        return np.broadcast_to(x, shape) if type(x) is np.ndarray else x.broadcast_to(shape)
 
 
 REFERENCE = Table("reference", reference)
@@ -89,8 +104,12 @@ def device(name: str) -> Backend:
         return _BY_NAME[name]
     if name in _WHY_ABSENT:
         raise RuntimeError(f"[device] {name} is not available: {_WHY_ABSENT[name]}")
-    known = sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
-    raise ValueError(f"[device] device is {name!r}, expected one of {', '.join(known)}")
+    raise ValueError(f"[device] device is {name!r}, expected one of {', '.join(known_devices())}")
+
+
+def known_devices() -> list[str]:
+    """The names of all devices, here or not."""
+    return sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
 
 
 def _load(name: str) -> None:
@@ -125,6 +144,34 @@ def backend_of(array: Any) -> Backend:
         raise TypeError(f"{type(array).__name__} is not an array of any backend") from None
 
 
+class _Travelling:
+    """The reference for arrays of a device: they travel to NumPy, and the results back."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Kernel:
+        if name in _MOVING:
+            return getattr(self._backend.table, name)
+        kernel, backend = getattr(REFERENCE, name), self._backend
+
+        def host(value: Any) -> Any:
+            return backend.to_numpy(value) if type(value) is backend.array else value
+
+        def there(result: Any) -> Any:
+            return (
+                tuple(map(there, result)) if type(result) is tuple else backend.from_numpy(result)
+            )
+
+        def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+            result = kernel(*map(host, args), **{k: host(v) for k, v in kwargs.items()})
+            return (
+                there(result) if out is None else backend.table.copy_strided(there(result), out=out)
+            )
+
+        return call
+
+
 class Kernels:
     """`kernels.cpu.gemm(a, b)`: a backend's table by name. `kernels(x)`: the table for an array."""
 
@@ -134,19 +181,31 @@ class Kernels:
         self.active = CPU.table  # what runs float32 NumPy arrays: `use("reference")` swaps it
 
     def __call__(self, array: Array) -> Table:
-        """The table that runs the kernels of `array`; for float64 NumPy arrays the reference."""
-        if type(array) is np.ndarray:
-            if array.dtype == _FLOAT64:
-                _warn_if_large(array)
-                return REFERENCE
-            return self.active
-        return backend_of(array).table
+        """The table that computes with `array`; unless it holds float32, the reference."""
+        if array.dtype is _FLOAT32 or array.dtype == _FLOAT32:
+            return self.active if type(array) is np.ndarray else backend_of(array).table
+        if type(array) is not np.ndarray:
+            return _travelling(backend_of(array))
+        if array.dtype == _FLOAT64:
+            _warn_if_large(array)
+        return REFERENCE
+
+    def moving(self, array: Array) -> Table:
+        """The table for fill, cast and copy_strided, which take `array` of every type."""
+        if type(array) is not np.ndarray:
+            return backend_of(array).table
+        return REFERENCE if array.dtype == _INT32 else self.active
 
     def __getattr__(self, name: str) -> Table:
         try:
             return device(name).table
         except (ValueError, RuntimeError) as error:
             raise AttributeError(str(error)) from None
+
+
+@functools.cache
+def _travelling(backend: Backend) -> Table:
+    return Table(backend.name, _Travelling(backend))
 
 
 def _warn_if_large(array: NDArray) -> None:

@@ -2,54 +2,90 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from . import autograd
-from .backend import Backend, backend_of, device as find_device
-from .typing import ArrayLike, NDArray, Shape
+from . import autograd, ops
+from .backend import Backend, backend_of, device as find_device, kernels
+from .devices import Device
+from .hints import INSTEAD
+from .methods import Methods
+from .protocols import Protocols
+from .typing import Array, ArrayLike, NDArray, Shape
+
+__all__ = [
+    "Tensor",
+    "as_tensor",
+    "bool_",
+    "float32",
+    "float64",
+    "from_numpy",
+    "int64",
+    "plain_array",
+    "tensor",
+    "uint8",
+]
 
 float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
 int64, uint8, bool_ = np.dtype(np.int64), np.dtype(np.uint8), np.dtype(np.bool_)
 _DTYPES = (float32, float64, int64, np.dtype(np.int32), uint8, bool_)
 _FLOATS = (float32, float64)
+_ANY_HISTORY = -1  # of a detached tensor: what a graph does to its memory is not its business
 
 
-class Tensor:
+class Tensor(Methods, Protocols):
     """An array on a device that autograd can follow. Make one with `bg.tensor` or `bg.from_numpy`.
 
     `data` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
     """
 
-    __slots__ = ("__weakref__", "_version", "data", "grad", "grad_fn", "requires_grad")
+    __slots__ = (
+        "__weakref__",
+        "_history",
+        "_hooks",
+        "_version",
+        "data",
+        "grad",
+        "grad_fn",
+        "requires_grad",
+    )
     __array_ufunc__ = None  # else `ndarray @ tensor` would be NumPy's, and lose the gradient
 
     data: Any
     grad: Tensor | None
     grad_fn: autograd.Function | None
-    _version: autograd.Version
     requires_grad: bool
+    _version: autograd.Version
+    _history: int  # how many recorded changes of its memory its graph knows
+    _hooks: list[Callable[[Array], Array]] | None
 
     def __init__(self, data: ArrayLike | Tensor, *, requires_grad: bool = False) -> None:
-        self.data = data.data if isinstance(data, Tensor) else _array(data, "Tensor")
-        self.grad = self.grad_fn = None
-        self._version = data._version if isinstance(data, Tensor) else autograd.Version()
-        self.requires_grad = False
+        if isinstance(data, Tensor):
+            self._set(data.data, None)
+            self._views(data)._history = _ANY_HISTORY
+        else:
+            self._set(plain_array(data, "Tensor"), None)
         self.requires_grad_(requires_grad)
 
+    def _set(self, array: Array, function: autograd.Function | None) -> None:
+        self.data, self.grad_fn, self.grad = array, function, None
+        self.requires_grad = function is not None
+        self._version, self._history, self._hooks = autograd.Version(), 0, None
+
     @staticmethod
-    def _made(array: Any, function: autograd.Function | None) -> Tensor:
+    def _made(array: Array, function: autograd.Function | None) -> Tensor:
         """The result of an op: nothing is checked again."""
         out = object.__new__(Tensor)
-        out.data, out.grad_fn, out.grad = array, function, None
-        out.requires_grad = function is not None
-        out._version = autograd.Version()
+        out._set(array, function)
         return out
 
     def _views(self, base: Tensor) -> Tensor:
         """Say that this is a view of `base`, so that a change of one is seen by both."""
-        self._version = base._version
+        self._version, self._history = base._version, base._history
         return self
 
     # What it is
@@ -59,10 +95,22 @@ class Tensor:
         """The length of each axis, as a tuple."""
         return tuple(self.data.shape)
 
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
     @property
     def ndim(self) -> int:
         """The number of axes."""
         return len(self.data.shape)
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self.data.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -71,9 +119,9 @@ class Tensor:
         return dtype
 
     @property
-    def device(self) -> str:
+    def device(self) -> Device:
         """Where the array is: "cpu", "sim", ..."""
-        return self._backend.name
+        return Device(self._backend.name)
 
     @property
     def is_leaf(self) -> bool:
@@ -83,10 +131,6 @@ class Tensor:
     @property
     def _backend(self) -> Backend:
         return backend_of(self.data)
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
 
     # Getting values out
 
@@ -110,57 +154,24 @@ class Tensor:
         """The values as nested lists of Python numbers."""
         return self._backend.to_numpy(self.data).tolist()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        return np.array(self.numpy(), dtype, copy=copy)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("len() of a tensor of shape ()")
-        return self.shape[0]
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (Tensor, np.ndarray)) and other is not self:
-            raise TypeError("[==] tensors are not compared here, expected x.numpy() == y.numpy()")
-        return other is self
-
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        text = np.array2string(self._backend.to_numpy(self.data), separator=", ", prefix="tensor(")
-        notes = [text]
-        if self.device != "cpu":
-            notes.append(f"device='{self.device}'")
-        if self.dtype not in (float32, int64, bool_):
-            notes.append(f"dtype={self.dtype}")
-        if self.grad_fn is not None:
-            notes.append(f"grad_fn={type(self.grad_fn).__name__}")
-        elif self.requires_grad:
-            notes.append("requires_grad=True")
-        return f"tensor({', '.join(notes)})"
-
     # Gradients
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient of this leaf, or no longer. TypeError unless it holds floats."""
         if requires_grad and self.dtype not in _FLOATS:
             raise TypeError(f"[requires_grad_] dtype is {self.dtype}, expected float32 or float64")
-        if not requires_grad and self.grad_fn is not None:
+        if self.grad_fn is None:
+            self._version.leaf = bool(requires_grad)
+        elif not requires_grad:
             raise RuntimeError("[requires_grad_] an op made this tensor, expected x.detach()")
-        self.requires_grad = requires_grad
+        self.requires_grad = bool(requires_grad)
         return self
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
-        return Tensor._made(self.data, None)._views(self)
+        out = Tensor._made(self.data, None)._views(self)
+        out._history = _ANY_HISTORY
+        return out
 
     def backward(
         self,
@@ -178,69 +189,143 @@ class Tensor:
             raise NotImplementedError("[backward] create_graph=True: no second derivatives here")
         if not self.requires_grad:
             raise RuntimeError("[backward] no input of this tensor requires grad, expected one")
+        autograd.backward([(self, self._upstream("backward", gradient))], retain_graph=retain_graph)
+
+    def _upstream(self, op: str, gradient: Tensor | None) -> Array:
+        """The array with which a backward pass starts: `gradient`, checked, or 1."""
         if gradient is None:
             if self.numel() != 1:
                 raise RuntimeError(
-                    f"[backward] the tensor has shape {self.shape}, expected one element or gradient="
+                    f"[{op}] the tensor has shape {self.shape}, expected one element or gradient="
                 )
-            dout = self._backend.full(self.shape, 1.0, self.dtype)
+            return self._backend.full(self.shape, 1.0, self.dtype)
+        if gradient.shape != self.shape or gradient.dtype != self.dtype:
+            raise ValueError(
+                f"[{op}] gradient is {gradient.dtype} {gradient.shape}, "
+                f"expected {self.dtype} {self.shape}"
+            )
+        return gradient.detach().to(self.device).data
+
+    def _accumulate(self, dout: Array, ours: bool) -> None:
+        """grad += dout. If dout is not ours, it is copied rather than kept."""
+        if self.grad is not None:
+            total = self.grad.data
+            kernels(total).add(total, dout, out=total)
+            self.grad._changed()
         else:
-            if gradient.shape != self.shape or gradient.dtype != self.dtype:
-                raise ValueError(
-                    f"[backward] gradient is {gradient.dtype} {gradient.shape}, "
-                    f"expected {self.dtype} {self.shape}"
-                )
-            dout = gradient.to(self.device).data
-        autograd.backward(self, dout, retain_graph=retain_graph, borrowed=gradient is not None)
+            self.grad = Tensor._made(
+                dout if ours else kernels.moving(dout).copy_strided(dout), None
+            )
 
-    # Ops, in ops/
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:
+        """Call hook(gradient) when backward gets here; what it returns replaces the gradient."""
+        if not self.requires_grad:
+            raise RuntimeError("[register_hook] the tensor does not require grad, expected one")
 
-    def __matmul__(self, other: Tensor) -> Tensor:
-        return ops.matmul(self, _operand(other))
+        def on_arrays(dout: Array) -> Array:
+            changed = hook(Tensor._made(dout, None))
+            return dout if changed is None else changed.data
 
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(_operand(other), self)
+        node = self.grad_fn or self
+        node._hooks = [*(node._hooks or ()), on_arrays]
+        return Hook(node, on_arrays)
 
-    def matmul(self, other: Tensor) -> Tensor:
-        """The matrix product, as `self @ other`."""
-        return ops.matmul(self, other)
+    def retain_grad(self) -> None:
+        """Have backward leave the gradient in `.grad` though an op made this tensor."""
+        if self.is_leaf:
+            return
+        weak = ref(self)  # the graph must not keep its own result alive
 
-    def relu(self) -> Tensor:
-        """max(x, 0) of every element."""
-        return ops.relu(self)
+        def keep(gradient: Tensor) -> None:
+            if (tensor := weak()) is not None:
+                tensor._accumulate(gradient.data, False)
 
-    def tanh(self) -> Tensor:
-        """The hyperbolic tangent of every element."""
-        return ops.tanh(self)
+        self.register_hook(keep)
 
-    def reshape(self, *shape: int | Shape) -> Tensor:
-        """The same elements under another shape: x.reshape(2, -1) or x.reshape((2, -1))."""
-        lengths = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return ops.reshape(self, tuple(lengths))  # type: ignore[arg-type]
+    # Changes in place
 
-    @property
-    def mT(self) -> Tensor:  # noqa: N802
-        """The last two axes swapped, without a copy."""
-        return ops.transpose(self)
+    def _prepare_change(self, op: str, *others: Tensor) -> bool:
+        """Whether a change in place must be recorded. RuntimeError if it must not be."""
+        if not autograd.is_grad_enabled():
+            return False
+        if not any(tensor.requires_grad for tensor in (self, *others)):
+            return False
+        if self._version.leaf:
+            raise RuntimeError(
+                f"[{op}] a leaf that requires grad, or a view of one, cannot be changed in place, "
+                "expected to be inside `with bg.no_grad():`"
+            )
+        return True
+
+    def _become(self, result: Tensor) -> Tensor:
+        """Take on the values of `result`, and its place in the graph."""
+        if result.shape != self.shape:
+            raise ValueError(
+                f"[in place] the result has shape {result.shape}, expected {self.shape}"
+            )
+        copy, function = kernels.moving(self.data).copy_strided, result.grad_fn
+        if function is not None and any(array is self.data for array in function.saved):
+            old = copy(self.data)
+            function.saved = tuple(old if a is self.data else a for a in function.saved)
+            function._versions = tuple(v for v in function._versions if v[0] is not self._version)
+        copy(result.data, out=self.data)
+        if function is not None:
+            self.grad_fn, self.requires_grad = function, True
+            self._version.recorded += 1
+            self._history = self._version.recorded
+        return self._changed()
+
+    def _changed(self) -> Tensor:
+        self._version.number += 1
+        return self
+
+    def _check_history(self, op: str) -> None:
+        if self._history != _ANY_HISTORY:
+            raise RuntimeError(
+                f"[{op}] another view of this tensor's memory was changed in place while gradients "
+                "were recorded, expected x[i] = x[i] + y rather than x[i] += y, or to clone first"
+            )
+
+    # Where it is, and as what
 
     @property
     def T(self) -> Tensor:  # noqa: N802
         """A matrix (m, n) seen as (n, m), without a copy."""
         if self.ndim != 2:
             raise ValueError(f"[T] the tensor has shape {self.shape}, expected (m, n); or use .mT")
-        return ops.transpose(self)
+        return ops.swapped(self)
 
-    def to(self, target: str | np.dtype[Any] | type) -> Tensor:
-        """This tensor on a device ("cpu", "sim", ...) or of another dtype; itself if it is so."""
-        if isinstance(target, str):
-            where, dtype = find_device(target), self.dtype
-        else:
-            where, dtype = self._backend, np.dtype(target)
-        if where is self._backend and dtype == self.dtype:
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """(..., m, n) seen as (..., n, m), without a copy."""
+        if self.ndim < 2:
+            raise ValueError(f"[mT] the tensor has shape {self.shape}, expected (..., m, n)")
+        return ops.swapped(self)
+
+    def to(
+        self,
+        target: str | np.dtype[Any] | type | Tensor | None = None,
+        dtype: np.dtype[Any] | type | None = None,
+        *,
+        device: str | None = None,
+    ) -> Tensor:
+        """This tensor on a device ("cpu", "sim", ...), of a dtype, or as another; itself if it is.
+
+        x.to("sim"), x.to(bg.float64), x.to("sim", bg.int64), x.to(other)
+        """
+        if isinstance(target, Tensor):
+            device, dtype = target.device, target.dtype
+        elif isinstance(target, str):
+            device = target
+        elif target is not None:
+            dtype = target
+        where = self._backend if device is None else find_device(device)
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        if where is self._backend and wanted == self.dtype:
             return self
-        if dtype not in _DTYPES:
-            raise TypeError(f"[to] dtype is {dtype}, expected {_dtype_names()}")
-        return ops.convert(self, where, dtype)
+        if wanted not in _DTYPES:
+            raise TypeError(f"[to] dtype is {wanted}, expected {_dtype_names()}")
+        return ops.convert(self, where, wanted)
 
     def cpu(self) -> Tensor:
         """This tensor on the CPU."""
@@ -254,48 +339,41 @@ class Tensor:
         """This tensor as float64."""
         return self.to(float64)
 
+    def long(self) -> Tensor:
+        """This tensor as int64; fractions are dropped."""
+        return self.to(int64)
+
+    def bool(self) -> Tensor:
+        """Whether each element is other than 0."""
+        return self.to(bool_)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        instead = f"write {INSTEAD[name]} instead; " if name in INSTEAD else ""
         raise AttributeError(
-            f"Tensor has no {name!r}; docs/api.md lists what it has, and x.numpy() is the way to "
-            "everything else outside the graph"
+            f"Tensor has no {name!r}; {instead}docs/api.md lists what it has, and x.numpy() is the "
+            "way to everything else outside the graph"
         )
 
 
-def tensor(
-    data: Any,
-    dtype: np.dtype[Any] | type | None = None,
-    *,
-    device: str = "cpu",
-    requires_grad: bool = False,
-) -> Tensor:
-    """A tensor with a copy of `data`: numbers, nested lists or an array.
+class Hook:
+    """What register_hook returns: `remove()` undoes it."""
 
-    Python floats become float32; arrays keep their type unless `dtype` says otherwise.
-    """
-    if isinstance(data, Tensor):
-        data = data.detach().numpy()
-    array = np.array(_array(data, "tensor"), dtype, order="C")
-    return Tensor(_array(array, "tensor")).to(device).requires_grad_(requires_grad)
+    def __init__(self, node: autograd.Node, hook: Callable[[Array], Array]) -> None:
+        self._node, self._hook = node, hook
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        self._node._hooks = [h for h in self._node._hooks or () if h is not self._hook]
 
 
-def from_numpy(array: NDArray) -> Tensor:
-    """A tensor that shares the memory of a NumPy array: what changes one changes the other."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"[from_numpy] array is a {type(array).__name__}, expected a NumPy array")
-    return Tensor(array)
-
-
-def as_tensor(data: Any) -> Tensor:
-    """`data` as a tensor, sharing its memory where that is possible."""
-    if isinstance(data, Tensor):
-        return data
-    return from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
-
-
-def _array(data: Any, op: str) -> NDArray:
+def plain_array(data: Any, op: str) -> NDArray:
     """`data` as a plain ndarray in native byte order; Python's floats as float32."""
+    if hasattr(data, "mask") and hasattr(data, "filled"):
+        raise TypeError(
+            f"[{op}] data is a masked array, expected data.filled(value): its mask is lost"
+        )
     array = np.asarray(data)
     dtype = array.dtype.newbyteorder("=")
     if dtype not in _DTYPES:
@@ -305,15 +383,8 @@ def _array(data: Any, op: str) -> NDArray:
     return array.astype(dtype, copy=False)
 
 
-def _operand(value: Any) -> Tensor:
-    if not isinstance(value, Tensor):
-        kind = type(value).__name__
-        raise TypeError(f"[matmul] an operand is a {kind}, expected a Tensor: use bg.tensor")
-    return value
-
-
 def _dtype_names() -> str:
     return ", ".join(map(str, _DTYPES[:-1])) + f" or {_DTYPES[-1]}"
 
 
-from . import ops
+from .creation import as_tensor, from_numpy, tensor

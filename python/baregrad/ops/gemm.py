@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from ..autograd import Function
 from ..backend import kernels
-from ..sums import sum_rows
-from ..tensor import Tensor
 from ..typing import Array
+from .arguments import operand, same_floats
+from .bias_activation import activated, fuses
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 
 class Gemm(Function):
     """out = a b; da = dout b', db = a' dout.  a (m, k), b (k, n), or both with a batch in front."""
 
     def forward(self, a: Array, b: Array) -> Array:
-        self.save(a, b)
+        self.save(a if self.needs_grad[1] else None, b if self.needs_grad[0] else None)
         return kernels(a).gemm(a, b)
 
     def backward(self, dout: Array) -> tuple[Array | None, Array | None]:
@@ -32,38 +40,92 @@ class Linear(Function):
     """
 
     def forward(self, x: Array, w: Array, bias: Array | None = None) -> Array:
-        self.save(x, w)
+        self.save(x if self.needs_grad[1] else None, w if self.needs_grad[0] else None)
         return kernels(x).gemm(x, w.mT, bias=bias)
 
     def backward(self, dout: Array) -> tuple[Array | None, ...]:
         x, w = self.saved
-        gemm = kernels(dout).gemm
-        dx = gemm(dout, w) if self.needs_grad[0] else None
-        dw = gemm(dout.mT, x) if self.needs_grad[1] else None
+        k = kernels(dout)
+        dx = k.gemm(dout, w) if self.needs_grad[0] else None
+        dw = k.gemm(dout.mT, x) if self.needs_grad[1] else None
         if len(self.needs_grad) == 2:
             return dx, dw
-        return dx, dw, sum_rows(dout) if self.needs_grad[2] else None
+        return dx, dw, k.reduce_sum(dout, (0,)) if self.needs_grad[2] else None
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a (m, k), b (k, n) -> (m, n); (batch, m, k), (batch, k, n) -> (batch, m, n).
+    """a (..., m, k), b (..., k, n) -> (..., m, n), where the axes in front broadcast.
 
     A vector (k,) is a row on the left, a column on the right, and its axis is dropped again.
     """
+    for value in (a, b):
+        operand("matmul", "an operand", value)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"[matmul] operands have shapes {a.shape} and {b.shape}, expected no ()")
-    rows = a.reshape(1, -1) if a.ndim == 1 else a
-    columns = b.reshape(-1, 1) if b.ndim == 1 else b
-    out = Gemm.apply(rows, columns)
-    if a.ndim > 1 and b.ndim > 1:
-        return out
-    shape = () if a.ndim == b.ndim else (out.shape[-1],) if a.ndim == 1 else out.shape[:-1]
-    return out.reshape(shape)
+    if a.dtype != b.dtype and a.dtype.kind == "f":
+        same_floats("matmul", a=a, b=b)
+    if a.ndim == 1:
+        out = matmul(a.reshape(1, -1), b)
+        return out.reshape(out.shape[:-1] if b.ndim == 1 else (*out.shape[:-2], out.shape[-1]))
+    if b.ndim == 1:
+        out = matmul(a, b.reshape(-1, 1))
+        return out.reshape(out.shape[:-1])
+    if a.ndim == b.ndim == 2:
+        return Gemm.apply(a, b)
+    if b.ndim == 2:  # the rows of all batches in one product
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1])
+        return Gemm.apply(rows, b).reshape((*a.shape[:-1], b.shape[-1]))
+    return _batched(a, b)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (n, k) or (k,), weight (o, k), bias (o,) -> x weight' + bias, (n, o) or (o,)."""
+def _batched(a: Tensor, b: Tensor) -> Tensor:
+    try:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"[matmul] operands have shapes {a.shape} and {b.shape}, whose batches do not broadcast"
+        ) from None
+    one = a.ndim == b.ndim == 3  # then a repeated batch is a stride of 0, else it is copied
+    a, b = (
+        x.expand(*batch, *x.shape[-2:])
+        if one
+        else x.expand(*batch, *x.shape[-2:]).reshape(math.prod(batch), *x.shape[-2:])
+        for x in (a, b)
+    )
+    out = Gemm.apply(a, b)
+    return out if one else out.reshape((*batch, *out.shape[-2:]))
+
+
+def mm(a: Tensor, b: Tensor) -> Tensor:
+    """The product of two matrices, (m, k) and (k, n)."""
+    return _product("mm", a, b, (2,))
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of two vectors; of matrices, as in NumPy, the matrix product."""
+    return _product("dot", a, b, (1, 2))
+
+
+def _product(op: str, a: Tensor, b: Tensor, ranks: tuple[int, ...]) -> Tensor:
+    operand(op, "an operand", a)
+    operand(op, "an operand", b)
+    if a.ndim != b.ndim or a.ndim not in ranks:
+        kinds = " or ".join({1: "two vectors", 2: "two matrices"}[rank] for rank in ranks)
+        raise ValueError(f"[{op}] operands have shapes {a.shape} and {b.shape}, expected {kinds}")
+    return matmul(a, b)
+
+
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *, activation: str | None = None
+) -> Tensor:
+    """x (n, k) or (k,), weight (o, k), bias (o,) -> x weight' + bias, (n, o) or (o,).
+
+    activation, the name of an elementwise op such as "relu", follows in the same pass if it can.
+    """
     if x.ndim != 2:
-        rows = x.reshape(-1, x.shape[-1] if x.ndim else 1)
-        return linear(rows, weight, bias).reshape((*x.shape[:-1], weight.shape[0]))
-    return Linear.apply(x, weight) if bias is None else Linear.apply(x, weight, bias)
+        rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1] if x.ndim else 1)
+        out = linear(rows, weight, bias, activation=activation)
+        return out.reshape((*x.shape[:-1], weight.shape[0]))
+    if bias is not None and not fuses(activation):
+        return activated(Linear.apply(x, weight, bias), None, activation)
+    return activated(Linear.apply(x, weight), bias, activation)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..autograd import Function
 from ..backend import kernels
-from ..tensor import Tensor
 from ..typing import Array
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 
 class SoftmaxXent(Function):
@@ -19,7 +23,7 @@ class SoftmaxXent(Function):
     def backward(self, dloss: Array) -> tuple[Array | None, ...]:
         (dlogits,) = self.saved
         scaled = kernels(dloss).softmax_xent_backward(dlogits, dloss)
-        return (scaled, *[None] * (len(self.inputs) - 1))  # labels and weight are data
+        return (scaled, *[None] * (len(self.needs_grad) - 1))  # labels and weight are data
 
 
 def softmax_xent(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..autograd import Function
 from ..backend import kernels
-from ..tensor import Tensor
 from ..typing import Array
+from .arguments import floating
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 
 class Unary(Function):
@@ -15,14 +18,36 @@ class Unary(Function):
 
     kind: ClassVar[str]
 
-    def forward(self, x: Array) -> Array:
-        out = getattr(kernels(x), f"{self.kind}_forward")(x)
-        self.save(out)
+    def forward(self, x: Array, **options: Any) -> Array:
+        out = getattr(kernels(x), f"{self.kind}_forward")(x, **options)
+        self.options = options
+        self.keep(x, out)
         return out
 
+    def keep(self, x: Array, out: Array) -> None:
+        """Save what backward needs."""
+        self.save(out)
+
     def backward(self, dout: Array) -> tuple[Array]:
-        (out,) = self.saved
-        return (getattr(kernels(dout), f"{self.kind}_backward")(out, dout),)
+        (saved,) = self.saved
+        return (getattr(kernels(dout), f"{self.kind}_backward")(saved, dout, **self.options),)
+
+
+class UnaryOfInput(Unary):
+    """Its derivative is worked out from its input."""
+
+    def keep(self, x: Array, out: Array) -> None:
+        self.save(x)
+
+
+class LinearUnary(Unary):
+    """Its derivative does not depend on x, so nothing is saved."""
+
+    def keep(self, x: Array, out: Array) -> None:
+        pass
+
+    def backward(self, dout: Array) -> tuple[Array]:
+        return (getattr(kernels(dout), f"{self.kind}_backward")(dout, dout),)
 
 
 class Relu(Unary):
@@ -31,17 +56,149 @@ class Relu(Unary):
     kind = "relu"
 
 
+class Sigmoid(Unary):
+    """out = 1 / (1 + exp(-x)); dx = out (1 - out) dout."""
+
+    kind = "sigmoid"
+
+
 class Tanh(Unary):
     """out = tanh(x); dx = (1 - out^2) dout."""
 
     kind = "tanh"
 
 
+class Exp(Unary):
+    """out = e^x; dx = out dout."""
+
+    kind = "exp"
+
+
+class Sqrt(Unary):
+    """out = sqrt(x); dx = dout / (2 out)."""
+
+    kind = "sqrt"
+
+
+class LeakyRelu(UnaryOfInput):
+    """out = x where it is above 0, else alpha x; dx = dout or alpha dout."""
+
+    kind = "leaky_relu"
+
+
+class Elu(UnaryOfInput):
+    """out = x where it is above 0, else alpha (e^x - 1); dx = dout or alpha e^x dout."""
+
+    kind = "elu"
+
+
+class Gelu(UnaryOfInput):
+    """out = x P(normal < x); dx = (P(normal < x) + x p(x)) dout."""
+
+    kind = "gelu"
+
+
+class Silu(UnaryOfInput):
+    """out = x s with s = sigmoid(x); dx = s (1 + x (1 - s)) dout."""
+
+    kind = "silu"
+
+
+class Softplus(UnaryOfInput):
+    """out = log(1 + e^x); dx = sigmoid(x) dout."""
+
+    kind = "softplus"
+
+
+class Log(UnaryOfInput):
+    """out = log x; dx = dout / x."""
+
+    kind = "log"
+
+
+class Abs(UnaryOfInput):
+    """out = |x|; dx = sign(x) dout, 0 at 0."""
+
+    kind = "abs"
+
+
+class Neg(LinearUnary):
+    """out = -x; dx = -dout."""
+
+    kind = "neg"
+
+
+class Sign(LinearUnary):
+    """out = -1, 0 or 1; dx = 0."""
+
+    kind = "sign"
+
+
 def relu(x: Tensor) -> Tensor:
-    """x (...) -> (...): max(x, 0) of every element (lecture 000, slide 24)."""
-    return Relu.apply(x)
+    """max(x, 0) of every element (lecture 000, slide 24)."""
+    return Relu.apply(x) if x.dtype.kind == "f" else x.maximum(0)
+
+
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """x (...) -> x where it is above 0, else negative_slope x (lecture 004)."""
+    return LeakyRelu.apply(floating(x), alpha=negative_slope)
+
+
+def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
+    """x (...) -> x where it is above 0, else alpha (e^x - 1) (Clevert et al., 2016)."""
+    return Elu.apply(floating(x), alpha=alpha)
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x (...) -> x P(normal < x) (Hendrycks and Gimpel, 2016)."""
+    return Gelu.apply(floating(x))
+
+
+def silu(x: Tensor) -> Tensor:
+    """x (...) -> x sigmoid(x), also called swish (Elfwing et al., 2018)."""
+    return Silu.apply(floating(x))
+
+
+def softplus(x: Tensor) -> Tensor:
+    """x (...) -> log(1 + e^x)."""
+    return Softplus.apply(floating(x))
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + e^-x) of every element (lecture 000, slide 24)."""
+    return Sigmoid.apply(floating(x))
 
 
 def tanh(x: Tensor) -> Tensor:
-    """x (...) -> (...): the hyperbolic tangent of every element (lecture 000, slide 24)."""
-    return Tanh.apply(x)
+    """The hyperbolic tangent of every element (lecture 000, slide 24)."""
+    return Tanh.apply(floating(x))
+
+
+def exp(x: Tensor) -> Tensor:
+    """e to the power of every element."""
+    return Exp.apply(floating(x))
+
+
+def log(x: Tensor) -> Tensor:
+    """The natural logarithm of every element: -infinity of 0, NaN below."""
+    return Log.apply(floating(x))
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """The square root of every element: NaN below 0."""
+    return Sqrt.apply(floating(x))
+
+
+def abs(x: Tensor) -> Tensor:
+    """The absolute value of every element; its derivative at 0 is 0."""
+    return Abs.apply(x) if x.dtype.kind == "f" else x.maximum(-x)
+
+
+def neg(x: Tensor) -> Tensor:
+    """Every element with the other sign."""
+    return Neg.apply(x) if x.dtype.kind == "f" else 0 - x
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1 for every element, with derivative 0."""
+    return Sign.apply(floating(x)).to(x.dtype)

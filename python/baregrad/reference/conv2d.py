@@ -94,7 +94,7 @@ def conv2d_backward_weight(
     shaped(op, "dout", dout, n, "o", oh, ow)
     _divides(op, groups, c=c, o=o)
     columns = im2col(x.astype(np.float64), kernel, **options)
-    columns = columns.reshape(n, groups, -1, oh * ow)
+    columns = columns.reshape(n, groups, c // groups * kh * kw, oh * ow)
     dw = dout.astype(np.float64).reshape(n, groups, o // groups, oh * ow) @ columns.mT
     return dw.sum(axis=0).reshape(o, c // groups, kh, kw).astype(x.dtype)
 

@@ -1,0 +1,106 @@
+"""Convolution of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..autograd import Function
+from ..backend import kernels
+from ..typing import Array
+from .arguments import operand, same_device, same_floats, sizes
+from .bias_activation import activated, fuses
+from .copy_strided import pad
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+Pair: TypeAlias = "int | tuple[int, int]"
+
+
+class Conv2d(Function):
+    """out = x * w + bias; dx, dw = the products of dout with w and with x, dbias = sum of dout.
+
+    x (n, c, h, w), w (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow)
+    """
+
+    def forward(
+        self,
+        x: Array,
+        w: Array,
+        bias: Array | None = None,
+        *,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+    ) -> Array:
+        self.save(x if self.needs_grad[1] else None, w if self.needs_grad[0] else None)
+        options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        self.options = options
+        return kernels(x).conv2d_forward(x, w, bias, **options)
+
+    def backward(self, dout: Array) -> tuple[Array | None, ...]:
+        x, w = self.saved
+        k, (x_shape, w_shape, *_) = kernels(dout), self.shapes
+        dx = dw = None
+        if self.needs_grad[0]:
+            dx = k.conv2d_backward_input(dout, w, x_shape, **self.options)
+        if self.needs_grad[1]:
+            dw = k.conv2d_backward_weight(x, dout, w_shape[2:], **self.options)
+        if len(self.needs_grad) == 2:
+            return dx, dw
+        return dx, dw, k.reduce_sum(dout, (0, 2, 3)) if self.needs_grad[2] else None
+
+
+def pair(op: str, name: str, value: Pair) -> tuple[int, ...]:
+    """An integer for both directions, or one for each."""
+    found = sizes(op, value) if isinstance(value, (tuple, list)) else sizes(op, (value,)) * 2
+    if len(found) != 2:
+        raise ValueError(f"[{op}] {name} is {found}, expected one integer or two")
+    return found
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    activation: str | None = None,
+) -> Tensor:
+    """x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).
+
+    padding is a width or "valid" or, with stride 1, "same". activation, the name of an elementwise
+    op such as "relu", follows in the same pass where it can.
+    """
+    given = {"x": x, "weight": weight, **({} if bias is None else {"bias": bias})}
+    for name, value in given.items():
+        operand("conv2d", name, value)
+    same_device("conv2d", **given)
+    same_floats("conv2d", **given)
+    step, apart = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
+    if isinstance(padding, str):
+        x, width = _named_padding(x, weight, step, padding, apart)
+    else:
+        width = pair("conv2d", "padding", padding)
+    options = {"stride": step, "padding": width, "dilation": apart, "groups": groups}
+    if bias is not None and not fuses(activation):
+        return activated(Conv2d.apply(x, weight, bias, **options), None, activation)
+    return activated(Conv2d.apply(x, weight, **options), bias, activation)
+
+
+def _named_padding(
+    x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: str, dilation: tuple[int, ...]
+) -> tuple[Tensor, tuple[int, ...]]:
+    """x, and the width around it: an even window needs one row more below than above."""
+    if padding == "valid":
+        return x, (0, 0)
+    if padding != "same":
+        raise ValueError(f"[conv2d] padding is {padding!r}, expected integers, 'same' or 'valid'")
+    if stride != (1, 1):
+        raise ValueError(f"[conv2d] stride is {stride}, expected 1 with padding 'same'")
+    high, wide = (d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))
+    return pad(x, (0, wide % 2, 0, high % 2)), (high // 2, wide // 2)

@@ -1,0 +1,40 @@
+"""Dropout. Its mask is not stored: the same seed and offset make it again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ..autograd import Function
+from ..backend import kernels
+from ..random import philox_state
+from ..typing import Array
+from .arguments import operand
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+
+class Dropout(Function):
+    """out = x / (1 - p) with probability 1 - p, else 0; dx = dout through the same mask."""
+
+    def forward(self, x: Array, state: Array, p: float) -> Array:
+        self.state, self.p = state, p
+        return kernels(x).philox_dropout(x, state, p=p)
+
+    def backward(self, dout: Array) -> tuple[Array, None]:
+        return kernels(dout).philox_dropout(dout, self.state, p=self.p), None
+
+
+def dropout(x: Tensor, p: float = 0.5) -> Tensor:
+    """x (...) -> x / (1 - p) with probability 1 - p, else 0, each element by itself.
+
+    Source: lecture 000, slide 32; Srivastava et al., 2014. ValueError unless 0 <= p <= 1.
+    """
+    operand("dropout", "x", x)
+    if not 0 <= p <= 1:
+        raise ValueError(f"[dropout] p is {p}, expected 0 <= p <= 1")
+    if p == 0:
+        return x
+    state = x._backend.from_numpy(philox_state(math.prod(x.shape)))
+    return Dropout.apply(x, x._made(state, None), p=p)
