@@ -35,7 +35,7 @@ const Kernels* table() {
 #define BAREGRAD_FILL(op, slot) .slot = slot,
       BAREGRAD_SLOTS(BAREGRAD_FILL)
 #undef BAREGRAD_FILL
-      .probe_fma = probe_fma,
+          .probe_fma = probe_fma,
       .probe_copy = probe_copy,
   };
   return &kernels;
