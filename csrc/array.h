@@ -57,6 +57,11 @@ inline int64_t elements(const Shape& shape) {
   return n;
 }
 
+// labels -> "expected 0 <= label < 10", rows -> "expected 0 <= rows < 10"
+inline std::string expected_below(const std::string& name, int64_t bound) {
+  return "expected 0 <= " + (name == "labels" ? "label" : name) + " < " + std::to_string(bound);
+}
+
 inline Shape contiguous_strides(const Shape& shape, int64_t item) {
   Shape strides(shape.size());
   for (size_t axis = shape.size(); axis-- > 0; item *= std::max<int64_t>(shape[axis], 1))

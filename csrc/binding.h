@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "dispatch.h"
 #include "profile.h"
@@ -45,19 +46,22 @@ class Call {
   }
 
   // A float32 array with any strides.
-  View floats(const char* name, py::handle value) const {
+  View floats(const std::string& name, py::handle value) const {
     View view = array(name, value);
     expect_dtype(view, DType::float32);
-    return view.aligned();
+    if (!view.is_aligned()) return view.aligned();
+    return view;
   }
 
   // A float32 array in row-major order, copied if it was not.
-  View contiguous(const char* name, py::handle value) const {
-    return floats(name, value).contiguous();
+  View contiguous(const std::string& name, py::handle value) const {
+    View view = floats(name, value);
+    if (!view.is_contiguous()) return view.contiguous();
+    return view;
   }
 
   // An array of any type that we know, with any strides.
-  View numbers(const char* name, py::handle value) const {
+  View numbers(const std::string& name, py::handle value) const {
     View view = array(name, value);
     if (view.dtype == DType::other)
       wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected one of " +
@@ -66,23 +70,30 @@ class Call {
   }
 
   // Class labels: integers of any width, as contiguous int64.
-  View labels(const char* name, py::handle value) const {
+  View labels(const std::string& name, py::handle value) const {
     View view = array(name, value);
     if (!view.is_integer())
       wrong_type(view.name + " has dtype " + view.dtype_name() + ", expected int64");
     return view.as_int64();
   }
 
-  View array(const char* name, py::handle value) const {
+  // What a random kernel draws from: seed and offset.
+  View state(const std::string& name, py::handle value) const {
+    View view = array(name, value);
+    expect_shape(view, {2});
+    expect_dtype(view, DType::int64);
+    return view.as_int64();
+  }
+
+  View array(const std::string& name, py::handle value) const {
     std::optional<View> view = View::of(value, name);
     if (!view)
-      wrong_type(std::string(name) + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " +
-                 View::kind());
-    return *view;
+      wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " + View::kind());
+    return std::move(*view);
   }
 
   // Where to write: `value` or, if that is None, a new array.
-  View output(const char* name, py::handle value, const Shape& shape,
+  View output(const std::string& name, py::handle value, const Shape& shape,
               DType dtype = DType::float32) const {
     if (value.is_none()) return View::make(dtype, shape);
     View view = array(name, value);
@@ -96,7 +107,7 @@ class Call {
   }
 
   // An array that the kernel changes in place: it cannot be a copy.
-  View in_place(const char* name, py::handle value, DType dtype = DType::float32) const {
+  View in_place(const std::string& name, py::handle value, DType dtype = DType::float32) const {
     View view = array(name, value);
     expect_dtype(view, dtype);
     if (!view.writeable) wrong_value(view.name + " is read-only");

@@ -9,8 +9,9 @@
 // float32 unless their type says otherwise, contiguous unless a stride says otherwise, and an
 // output never overlaps an input unless the slot allows it. All sizes are int64_t and may be 0.
 //
-// Letters: GEMM m n k; rows n, classes c, features d; images n, channels c, pixels s. `d` before a
-// name is the gradient of that name.
+// Letters: GEMM m n k; rows n, classes c, features d; images n c h w, their pixels s = h w; filters
+// o kh kw, outputs of a window that slides oh ow; a table has v rows of d. `d` before a name is the
+// gradient of that name.
 
 #ifdef BAREGRAD_DEVICE  // _cuda and _sim: the last argument of a slot is the stream it runs on
 typedef struct CUstream_st* cudaStream_t;
@@ -41,8 +42,9 @@ typedef struct CUstream_st* cudaStream_t;
 // plug-ins are filled from these two lists.
 #define BAREGRAD_OPS(op) \
   op(gemm) op(unary) op(binary) op(compare) op(where) op(fill) op(cast) op(copy_strided) \
-  op(softmax_xent) op(adam_step) op(softmax) op(batch_norm) op(layer_norm) op(reduce) \
-  op(bias_activation)
+  op(softmax_xent) op(gather_rows) op(philox) op(sgd_step) op(adam_step) op(softmax) \
+  op(batch_norm) op(layer_norm) op(reduce) op(bias_activation) op(conv2d) op(im2col) \
+  op(maxpool2d) op(avgpool2d)
 #define BAREGRAD_SLOTS(slot)                      \
   slot(gemm, gemm)                                \
   slot(gemm, gemm_workspace)                      \
@@ -56,6 +58,12 @@ typedef struct CUstream_st* cudaStream_t;
   slot(copy_strided, copy_strided)                \
   slot(softmax_xent, softmax_xent_forward)        \
   slot(softmax_xent, softmax_xent_backward)       \
+  slot(gather_rows, gather_rows)                  \
+  slot(gather_rows, scatter_add_rows)             \
+  slot(philox, philox_uniform)                    \
+  slot(philox, philox_normal)                     \
+  slot(philox, philox_dropout)                    \
+  slot(sgd_step, sgd_step)                        \
   slot(adam_step, adam_step)                      \
   slot(softmax, softmax_forward)                  \
   slot(softmax, log_softmax_forward)              \
@@ -70,7 +78,19 @@ typedef struct CUstream_st* cudaStream_t;
   slot(reduce, reduce_workspace)                  \
   slot(reduce, reduce_place)                      \
   slot(bias_activation, bias_activation_forward)  \
-  slot(bias_activation, bias_activation_backward)
+  slot(bias_activation, bias_activation_backward) \
+  slot(conv2d, conv2d_forward)                    \
+  slot(conv2d, conv2d_backward_input)             \
+  slot(conv2d, conv2d_backward_weight)            \
+  slot(conv2d, conv2d_forward_workspace)          \
+  slot(conv2d, conv2d_backward_input_workspace)   \
+  slot(conv2d, conv2d_backward_weight_workspace)  \
+  slot(im2col, im2col)                            \
+  slot(im2col, col2im)                            \
+  slot(maxpool2d, maxpool2d_forward)              \
+  slot(maxpool2d, maxpool2d_backward)             \
+  slot(avgpool2d, avgpool2d_forward)              \
+  slot(avgpool2d, avgpool2d_backward)
 // clang-format on
 
 namespace baregrad {
@@ -103,6 +123,19 @@ struct Strides {
   int64_t step[kMaxRank];
 };
 
+// A window of kh x kw pixels slides over an image of h x w: cell (i, j) of the window of output
+// (y, x) lies on row y stride_h + i dilation_h - pad_h and column x stride_w + j dilation_w - pad_w.
+// What lies outside the image is padding.
+struct Conv2dSize {
+  int64_t n, c, h, w, o, kh, kw, oh, ow;
+  int64_t stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+};
+
+// The same without dilation, for each of `planes` = n c images of one channel.
+struct Pool2dSize {
+  int64_t planes, h, w, kh, kw, oh, ow, stride_h, stride_w, pad_h, pad_w;
+};
+
 #define BAREGRAD_ENUM(kind) unary_##kind,
 enum UnaryKind : int32_t { BAREGRAD_UNARY(BAREGRAD_ENUM) };
 #undef BAREGRAD_ENUM
@@ -121,6 +154,20 @@ enum PlaceKind : int32_t { BAREGRAD_PLACE(BAREGRAD_ENUM) };
 #define BAREGRAD_ENUM(name, type) number_##name,
 enum NumberType : int32_t { BAREGRAD_NUMBERS(BAREGRAD_ENUM) };
 #undef BAREGRAD_ENUM
+
+// What an optimizer knows of one parameter: all arrays have n elements.
+struct SgdTensor {
+  float* param;
+  const float* grad;
+  float* velocity;  // or null
+  int64_t n;
+};
+struct AdamTensor {
+  float* param;
+  const float* grad;
+  float *m, *v;
+  int64_t n;
+};
 
 struct Kernels {
   const char* name;  // "avx2", "sim", ...; with a rung in place "avx2, gemm=ladder/0_naive"
@@ -174,13 +221,40 @@ struct Kernels {
   void (*softmax_xent_backward)(const float* saved, const float* dloss, float* dlogits, int64_t n,
                                 int64_t c STREAM);
 
-  // One step of Adam, in place: grad (n,), *learning_rate, *step (1 at the first)
-  //   -> param, m, v (n,)
-  // What changes from step to step comes by pointer, so that a captured CUDA graph can replay;
-  // the rest is double, because 1 - beta2 in float32 would be off by a hundredth of a percent.
-  void (*adam_step)(float* param, const float* grad, float* m, float* v, int64_t n,
-                    const float* learning_rate, const int64_t* step, double beta1, double beta2,
-                    double epsilon, double weight_decay STREAM);
+  // table (v, d), rows (n,) -> out (n, d) = table[rows]
+  // A row outside [0, v) makes its row of out NaN and goes to *bad_row, as in softmax_xent.
+  void (*gather_rows)(const float* table, const int64_t* rows, float* out, int64_t* bad_row,
+                      int64_t v, int64_t n, int64_t d STREAM);
+  // dout (n, d), rows (n,) -> out (v, d), in place: out[rows[i]] += dout[i], in order of i.
+  // A row outside [0, v) adds nothing and goes to *bad_row.
+  void (*scatter_add_rows)(const float* dout, const int64_t* rows, float* out, int64_t* bad_row,
+                           int64_t v, int64_t n, int64_t d STREAM);
+
+  // Random numbers: Philox4x32-10. Element i is made of word i % 4 of block offset + i / 4 under the
+  // key seed, and of nothing else. state (2,) is seed and offset, by pointer for the same reason as
+  // the step of adam_step.
+  // state (2,) -> out (n,): uniform in [0, 1), a word's upper 24 bits / 2^24, exact
+  void (*philox_uniform)(const int64_t* state, float* out, int64_t n STREAM);
+  // state (2,) -> out (n,): normal. Words a, b of a block give r cos t and r sin t, and so do c, d;
+  // r = sqrt(-2 log(((a >> 8) + 1) / 2^24)), t = 2 pi (b >> 8) / 2^24.
+  void (*philox_normal)(const int64_t* state, float* out, int64_t n STREAM);
+  // x (n,), state (2,) -> out (n,) = x / (1 - p) where its uniform number is >= p, else 0. out may
+  // be x. The gradient is the same op on dout with the same state.
+  void (*philox_dropout)(const float* x, const int64_t* state, float* out, int64_t n,
+                         double p STREAM);
+
+  // One step of an optimizer over `count` tensors in one call, in place. The list itself is in host
+  // memory and is read before the call returns. What changes from step to step comes by pointer, so
+  // that a captured CUDA graph can replay; the rest is double, because 1 - beta2 in float32 would be
+  // off by a hundredth of a percent.
+  // grad (n,), *learning_rate -> param, velocity (n,)
+  void (*sgd_step)(const SgdTensor* tensors, int64_t count, const float* learning_rate,
+                   double momentum, double weight_decay, bool nesterov STREAM);
+  // grad (n,), *learning_rate, *step (1 at the first) -> param, m, v (n,)
+  // decoupled: weight_decay shrinks param (AdamW) and does not join the gradient (L2).
+  void (*adam_step)(const AdamTensor* tensors, int64_t count, const float* learning_rate,
+                    const int64_t* step, double beta1, double beta2, double epsilon,
+                    double weight_decay, bool decoupled STREAM);
 
   // x (n, c) -> out (n, c) = exp(x) / sum exp(x), or its logarithm. out may be x.
   void (*softmax_forward)(const float* x, float* out, int64_t n, int64_t c STREAM);
@@ -238,6 +312,41 @@ struct Kernels {
   // over n and s. dx may be saved or dout.
   void (*bias_activation_backward)(UnaryKind kind, const float* saved, const float* dout, float* dx,
                                    float* dbias, int64_t n, int64_t c, int64_t s STREAM);
+
+  // x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) or null -> out (n, o, oh, ow)
+  // Padding is 0 and is multiplied. Group g of the outputs sees group g of the channels.
+  void (*conv2d_forward)(const float* x, const float* weight, const float* bias, float* out,
+                         Conv2dSize size, void* workspace STREAM);
+  // dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w), of each pixel the
+  // windows that it lies in
+  void (*conv2d_backward_input)(const float* dout, const float* weight, float* dx, Conv2dSize size,
+                                void* workspace STREAM);
+  // x (n, c, h, w), dout (n, o, oh, ow) -> dweight (o, c / groups, kh, kw)
+  void (*conv2d_backward_weight)(const float* x, const float* dout, float* dweight, Conv2dSize size,
+                                 void* workspace STREAM);
+  // As gemm_workspace.
+  int64_t (*conv2d_forward_workspace)(Conv2dSize size);
+  int64_t (*conv2d_backward_input_workspace)(Conv2dSize size);
+  int64_t (*conv2d_backward_weight_workspace)(Conv2dSize size);
+
+  // x (n, c, h, w) -> columns (n, c kh kw, oh ow), 0 for padding. o and groups are not read.
+  void (*im2col)(const float* x, float* columns, Conv2dSize size STREAM);
+  // columns (n, c kh kw, oh ow) -> x (n, c, h, w), of each pixel the sum of its cells
+  void (*col2im)(const float* columns, float* x, Conv2dSize size STREAM);
+
+  // x (planes, h, w) -> out (planes, oh, ow), places (planes, oh, ow)
+  // A place is i kw + j of the largest pixel in its window, the first of equals in row-major
+  // order, the first NaN if there is one. A window of padding alone gives -inf and place 0.
+  void (*maxpool2d_forward)(const float* x, float* out, uint8_t* places, Pool2dSize size STREAM);
+  // places (planes, oh, ow), dout (planes, oh, ow) -> dx (planes, h, w)
+  // A place outside the image adds nothing.
+  void (*maxpool2d_backward)(const uint8_t* places, const float* dout, float* dx,
+                             Pool2dSize size STREAM);
+
+  // x (planes, h, w) -> out (planes, oh, ow) = sum of a window / (kh kw), where padding is 0
+  void (*avgpool2d_forward)(const float* x, float* out, Pool2dSize size STREAM);
+  // dout (planes, oh, ow) -> dx (planes, h, w), of each pixel its windows' dout / (kh kw)
+  void (*avgpool2d_backward)(const float* dout, float* dx, Pool2dSize size STREAM);
 
 #ifndef BAREGRAD_DEVICE
   // The ceilings of this machine, for `baregrad info` and the benchmarks: rounds of multiply-adds

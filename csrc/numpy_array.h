@@ -39,7 +39,7 @@ struct View {
 
   static const char* kind() { return "a NumPy array"; }
 
-  static std::optional<View> of(py::handle value, const char* name) {
+  static std::optional<View> of(py::handle value, const std::string& name) {
     if (!py::isinstance<py::array>(value)) return std::nullopt;
     return View(name, py::reinterpret_borrow<py::array>(value));
   }
@@ -107,15 +107,25 @@ struct View {
 
 using Workspace = pool::Block;
 
-// Where a kernel leaves the first row whose label is no class: here it can be read at once.
+// Where a kernel leaves the place of the first number in the argument `name` that is not in
+// [0, bound): a label that is no class, a row that no table has. Here it can be read at once.
 class ErrorWord {
  public:
-  ErrorWord(const char*, int64_t) {}
-  int64_t* pointer() { return &row_; }
-  int64_t read() const { return row_; }
+  ErrorWord(const char* op, const char* name, int64_t bound)
+      : op_(op), name_(name), bound_(bound) {}
+  int64_t* pointer() { return &place_; }
+
+  // Throws IndexError if there is such a number; `numbers` is the argument.
+  void raise_at_once(py::handle numbers) const {
+    if (place_ == INT64_MAX) return;
+    throw py::index_error("[" + std::string(op_) + "] " + name_ + "[" + std::to_string(place_) +
+                          "] is " + std::string(py::str(numbers[py::int_(place_)])) + ", " +
+                          expected_below(name_, bound_));
+  }
 
  private:
-  int64_t row_ = INT64_MAX;
+  const char *op_, *name_;
+  int64_t bound_, place_ = INT64_MAX;
 };
 
 inline void check_device(const char*) {}

@@ -2,6 +2,8 @@
 
 #include <pybind11/numpy.h>
 
+#include <algorithm>
+#include <list>
 #include <new>
 #include <stdexcept>
 
@@ -17,22 +19,26 @@ void check(cudaError_t error, const char* what) {
   throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
 }
 
-// One for the process: the smallest bad row of all calls since an array was last read.
+// The smallest bad place of all calls of one op with one bound since an array was last read.
 struct Pending {
+  std::string op, name;
+  int64_t bound;
   Memory word{sizeof(int64_t)};
-  const char* op = nullptr;
-  int64_t classes = 0;
+  bool asked_for = false;  // by a call since then
 
-  Pending() { reset(); }
+  Pending(const char* op, const char* name, int64_t bound) : op(op), name(name), bound(bound) {
+    reset();
+  }
   void reset() {
     const int64_t none = INT64_MAX;
-    check(cudaMemcpy(word.data(), &none, sizeof none, cudaMemcpyHostToDevice), "labels");
-    op = nullptr;
+    check(cudaMemcpy(word.data(), &none, sizeof none, cudaMemcpyHostToDevice), op.c_str());
+    asked_for = false;
   }
 };
 
-Pending& pending() {
-  static Pending* instance = new Pending;  // never destroyed: the device may be gone by then
+std::list<Pending>& pending() {
+  static auto* instance =
+      new std::list<Pending>;  // never destroyed: the device may be gone by then
   return *instance;
 }
 
@@ -131,25 +137,28 @@ void copy(const Array& from, const Array& to) {
   check_device("copy");
 }
 
-ErrorWord::ErrorWord(const char* op, int64_t classes) {
-  Pending& p = pending();
-  p.classes = p.op && p.classes != classes ? -1 : classes;  // which of them fails is not known
-  p.op = op;
+ErrorWord::ErrorWord(const char* op, const char* name, int64_t bound) {
+  std::list<Pending>& all = pending();
+  auto found = std::find_if(all.begin(), all.end(), [&](const Pending& p) {
+    return p.op == op && p.name == name && p.bound == bound;
+  });
+  if (found == all.end()) found = all.emplace(all.end(), op, name, bound);
+  found->asked_for = true;
+  word_ = reinterpret_cast<int64_t*>(found->word.data());
 }
 
-int64_t* ErrorWord::pointer() const { return reinterpret_cast<int64_t*>(pending().word.data()); }
-
 void ErrorWord::raise_pending() {
-  Pending& p = pending();
-  if (!p.op) return;
-  int64_t row;
-  check(cudaMemcpy(&row, p.word.data(), sizeof row, cudaMemcpyDeviceToHost), p.op);
-  const std::string op = p.op, classes = p.classes < 0 ? "c" : std::to_string(p.classes);
-  p.reset();
-  if (row != INT64_MAX)
-    throw py::index_error("[" + op + "] labels[" + std::to_string(row) +
-                          "] is no class, expected 0 <= label < " + classes +
+  for (Pending& p : pending()) {
+    if (!p.asked_for) continue;
+    int64_t place;
+    check(cudaMemcpy(&place, p.word.data(), sizeof place, cudaMemcpyDeviceToHost), p.op.c_str());
+    p.asked_for = false;
+    if (place == INT64_MAX) continue;
+    p.reset();
+    throw py::index_error("[" + p.op + "] " + p.name + "[" + std::to_string(place) +
+                          "] is outside, " + expected_below(p.name, p.bound) +
                           " (found now that the device was read)");
+  }
 }
 
 }  // namespace baregrad

@@ -68,7 +68,7 @@ struct View {
 
   static const char* kind() { return "an array of this device"; }
 
-  static std::optional<View> of(py::handle value, const char* name) {
+  static std::optional<View> of(py::handle value, const std::string& name) {
     if (!py::isinstance<Array>(value)) return std::nullopt;
     return View(name, py::reinterpret_borrow<py::object>(value));
   }
@@ -116,16 +116,19 @@ class Workspace {
   Memory memory_;
 };
 
-// A word in device memory for what only a kernel sees: the first row whose label is no class. To
-// read it at once would wait for the kernel, so it is asked the next time an array is read.
+// A word in device memory for what only a kernel sees: see ../csrc/numpy_array.h. To read it at once
+// would wait for the kernel, so it is asked the next time an array is read.
 class ErrorWord {
  public:
-  ErrorWord(const char* op, int64_t classes);
-  int64_t* pointer() const;
-  int64_t read() const { return INT64_MAX; }
+  ErrorWord(const char* op, const char* name, int64_t bound);
+  int64_t* pointer() const { return word_; }
+  void raise_at_once(py::handle) const {}
 
-  // Throws IndexError if a kernel has found such a row since the last time.
+  // Throws IndexError if a kernel has found such a number since the last time.
   static void raise_pending();
+
+ private:
+  int64_t* word_;
 };
 
 }  // namespace baregrad

@@ -36,6 +36,8 @@ class OnDevice:
         return call
 
     def _send(self, value: Any, there: dict[int, tuple[np.ndarray, Any]]) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._send(item, there) for item in value]
         if not isinstance(value, np.ndarray):
             return value
         if id(value) not in there:

@@ -52,6 +52,8 @@ class OpaqueKernels:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             def bare(value: Any) -> Any:
+                if isinstance(value, list):
+                    return [bare(item) for item in value]
                 return show(value) if isinstance(value, np.ndarray) else value
 
             result = kernel(*map(bare, args), **{k: bare(v) for k, v in kwargs.items()})

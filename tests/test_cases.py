@@ -17,13 +17,15 @@ CASES = [case for op in OPS.values() for case in op.tests]
 
 def exact_result(case: Case, arguments: dict[str, Any]) -> tuple[np.ndarray, ...]:
     """What the definition gives in float64, for the very float32 inputs."""
-    double = {
-        name: value.astype(np.float64)
-        if isinstance(value, np.ndarray) and value.dtype == np.float32
-        else copy.copy(value)
-        for name, value in arguments.items()
-    }
-    return case.run(bg.kernels.reference, double)
+
+    def double(value: Any) -> Any:
+        if isinstance(value, list):
+            return [double(item) for item in value]
+        if isinstance(value, np.ndarray) and value.dtype == np.float32:
+            return value.astype(np.float64)
+        return copy.copy(value)
+
+    return case.run(bg.kernels.reference, {k: double(v) for k, v in arguments.items()})
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -40,13 +40,13 @@ def test_show_prints_every_room_of_an_op(op: str, capsys: pytest.CaptureFixture[
         assert room in text
     assert "__global__ void" in text
     assert "namespace baregrad::BAREGRAD_ISA" in text
-    assert "class" in text or stem == "adam_step"
+    assert "class" in text or stem in ("sgd_step", "adam_step", "im2col")
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show", "conv"], "argument op: 'conv', expected one of gemm, unary, softmax_xent"),
+        (["show", "conv"], "argument op: 'conv', expected one of gemm, unary, "),
         (["show"], "the following arguments are required: op"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "the following arguments are required: command"),

@@ -146,7 +146,7 @@ def test_numbers_of_versions_are_shared_by_views_only() -> None:
         (lambda: bg.arange(3).div_(2), TypeError, r"\[div_\] the tensor has dtype int64"),
         (lambda: bg.zeros(3).add_(bg.zeros(2, 3)), ValueError, "out has shape"),
         (lambda: bg.zeros(1).expand(3).add_(1), ValueError, "read-only"),
-        (lambda: bg.zeros(3).mul_("a"), TypeError, "other is a str, expected a Tensor"),
+        (lambda: bg.zeros(3).mul_("a"), TypeError, "b is a str, expected a Tensor"),
     ],
 )  # fmt: skip
 def test_refuses_with_a_sentence(

@@ -1,4 +1,4 @@
-"""Each instruction set's object: what leaves it, and how exact its exp and log are."""
+"""Each instruction set's object: what leaves it, and how exact its exp, log, sine and cosine are."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_neon_compiles_and_multiplies_and_adds_in_one(tmp_path: Path) -> None:
 def vector_math(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, np.ndarray], np.ndarray]:
-    """exp or log of an array, by the vectors of each instruction set of this CPU."""
+    """exp, log, ... of an array, by the vectors of each instruction set of this CPU."""
     isa = request.param
     library = compile_shared(
         [Path(__file__).parent / "vector_math.cpp", SOURCES / "csrc" / "threads.cpp"],
@@ -162,3 +162,18 @@ def test_log_of_special_values(vector_math: Math) -> None:
         np.log(2.0**-126),
     ]
     np.testing.assert_allclose(vector_math("log_of", x), np.float32(want), rtol=2e-7)
+
+
+def test_sine_and_cosine_of_a_turn_are_within_the_stated_bound(vector_math: Math) -> None:
+    k = np.concatenate([np.arange(0, 2**24, 7), np.arange(0, 2**24, 2**18)])  # quarters too
+    turns = k / 2.0**24
+    for name, function in (("sin_turn_of", np.sin), ("cos_turn_of", np.cos)):
+        error = np.abs(vector_math(name, turns) - function(2 * np.pi * turns))
+        assert (error <= 1.6 * 2.0**-24).all(), f"{error.max()} at {turns[error.argmax()]!r}"
+
+
+def test_quarters_of_a_turn_are_exact_far_from_zero_too(vector_math: Math) -> None:
+    turns = np.array([0, 0.25, 0.5, 0.75, 1, -0.25, 1000.25, -65536.5, np.inf, np.nan])
+    sines, cosines = (vector_math(name, turns) for name in ("sin_turn_of", "cos_turn_of"))
+    np.testing.assert_array_equal(sines, [0, 1, 0, -1, 0, -1, 1, 0, np.nan, np.nan])
+    np.testing.assert_array_equal(cosines, [1, 0, -1, 0, 1, 0, 0, -1, np.nan, np.nan])

@@ -32,20 +32,20 @@ class Fault:
     what: str
     right: str
     wrong: str
-    file: str = ""  # of csrc/kernels, where it is not that of the op
+    shared: str = ""  # the header in which the line stands, if not the op's own file
 
 
 CPU = [
     Fault("gemm", "drops the last k term", "for (int64_t p = 0; p < k; ++p, a += kTileRows",
-          "for (int64_t p = 0; p + 1 < k; ++p, a += kTileRows"),
+          "for (int64_t p = 0; p + 1 < k; ++p, a += kTileRows", "blocked"),
     Fault("gemm", "drops the last column of a tail", "const int64_t n = columns - j;",
           "const int64_t n = columns - j - (columns % kLanes == 3);"),
     Fault("gemm", "forgets beta", "out = fma(broadcast(beta), c, out)", "out = out"),
-    Fault("gemm", "takes the bias of the first tile for all", "here.bias += j;", "here.bias += 0;"),
+    Fault("gemm", "takes the bias of the first tile for all", "bias + part.column", "bias"),
     Fault("gemm", "overwrites what an earlier block of k found",
           "Update update = {alpha, 1.f, nullptr};", "Update update = {alpha, 0.f, nullptr};"),
     Fault("gemm", "rounds products to bfloat16", "sum[i][j] = fma(broadcast(a[i]), row[j], sum[i][j]);",
-          "sum[i][j] += floats(bits(broadcast(a[i]) * row[j]) & 0xffff0000u);"),
+          "sum[i][j] += floats(bits(broadcast(a[i]) * row[j]) & 0xffff0000u);", "blocked"),
     Fault("unary", "lets a gradient through at 0", "out <= 0.f ? Vec{} : dout", "out < 0.f ? Vec{} : dout"),
     Fault("unary", "leaves the tail unwritten",
           "store_n(out + i, Kind::forward(load_n(x + i, end - i, 0.f), alpha), end - i);", ""),
@@ -66,17 +66,17 @@ CPU = [
     Fault("copy_strided", "repeats the first column of a tile", "x[i * x_row + j * x_column]", "x[i * x_row + j0 * x_column]"),
     Fault("copy_strided", "leaves the last rows of a plane", "least(kCopyTile, rows - i)", "least(kCopyTile, rows - i - 1)"),
     Fault("softmax_xent", "does not take the largest logit away", "exp(load(x + j) - row_max)", "exp(load(x + j))",
-          "rows.inl.h"),
+          "rows"),
     Fault("softmax_xent", "counts the tail's empty lanes", "exp(load_n(x + whole, tail, -kInfinity) - row_max)",
-          "exp(load_n(x + whole, tail, row_max) - row_max)", "rows.inl.h"),
+          "exp(load_n(x + whole, tail, row_max) - row_max)", "rows"),
     Fault("softmax_xent", "forgets the weight in the gradient", "w / row.sum", "1.f / row.sum"),
     Fault("softmax", "divides by the largest", "1.f / exponentials(x + i * c, row, c).sum", "1.f / exponentials(x + i * c, row, c).max"),
     Fault("softmax", "forgets the logarithm's maximum", "lanes.read(x_row + j) - found.max - log_sum", "lanes.read(x_row + j) - log_sum"),
-    Fault("softmax", "drops the end of a run", "keep(first);", "if (n - j >= kStep) keep(first);", "rows.inl.h"),
+    Fault("softmax", "drops the end of a run", "keep(first);", "if (n - j >= kStep) keep(first);", "rows"),
     Fault("batch_norm", "divides by one less than there are", "squares.get(0) / count", "squares.get(0) / (count - 1)"),
     Fault("batch_norm", "counts the tail's empty lanes", "lanes.read(p + j, m) - m;", "lanes.read(p + j) - m;"),
     Fault("batch_norm", "forgets that the mean depends on x", "slope, dout - dout_mean)", "slope, dout)"),
-    Fault("batch_norm", "forgets the rows beyond the last four", "for (; i < end; ++i) {", "for (; i < end; i = end) {", "rows.inl.h"),
+    Fault("batch_norm", "forgets the rows beyond the last four", "for (; i < end; ++i) {", "for (; i < end; i = end) {", "rows"),
     Fault("layer_norm", "forgets the second sum", "inverse * (g - g_mean - h * slope)", "inverse * (g - g_mean)"),
     Fault("layer_norm", "takes the first chunk alone", "fold_columns<Plus>(chunks, columns", "fold_columns<Plus>(least(chunks, 1), columns"),
     Fault("layer_norm", "rounds the mean to bfloat16", "const float m = float(sum.get(0) / double(d));",
@@ -88,8 +88,40 @@ CPU = [
     Fault("reduce", "forgets the correction", "n > correction ? n - correction : 0", "n"),
     Fault("bias_activation", "gives all channels the bias of the first", "bias[plane % c]", "bias[0]"),
     Fault("bias_activation", "sums dout for dx", "lanes.write(dx + at, t[0]);", "lanes.write(dx + at, t[0]); t[0] = lanes.read(dout + at);"),
+    Fault("philox", "stops one round short", "constexpr int kRounds = 10;", "constexpr int kRounds = 9;"),
+    Fault("philox", "forgets the upper half of the counter", "c1 = low >> 32", "c1 = {}"),
+    Fault("philox", "gives the second half of the blocks first", "{reinterpret_cast<Vec>(even_lanes(front, back))",
+          "{reinterpret_cast<Vec>(odd_lanes(front, back))"),
+    Fault("philox", "takes the logarithm of 0", "join(w.word[0], w.word[2]))) + 0x1p-24f", "join(w.word[0], w.word[2])))"),
+    Fault("philox", "does not scale what it keeps", "v * scale : Vec{}", "v : Vec{}"),
+    Fault("gather_rows", "drops the last column of a tail", "for (int64_t j = begin; j < end; j += kLanes)",
+          "for (int64_t j = begin; j + 1 < end; j += kLanes)"),
+    Fault("gather_rows", "misses the last row of the table", "rows[i] >= last) continue;", "rows[i] + 1 >= last) continue;"),
+    Fault("sgd_step", "takes the old velocity for Nesterov's", "fma(keep, v, g) : v", "v : v"),
+    Fault("sgd_step", "leaves the velocity as it was", "store_upto(tensor.velocity + i, v, n);", ""),
+    Fault("adam_step", "lets a decoupled decay into the gradient", "Decoupled ? grad : fma(decay, param, grad)",
+          "fma(decay, param, grad)"),
     Fault("adam_step", "forgets the second bias correction", "1 / (1 - power(beta2, *step))", "1"),
     Fault("adam_step", "squares the gradient's moment", "rest2 * g * g", "rest2 * m * m"),
+    Fault("conv2d", "packs the first tile of filters for all", "weight + (g * o + i) * k + k0;",
+          "weight + g * o * k + k0;"),
+    Fault("conv2d", "adds the bias once a block", "const bool fresh = part.first && !add;",
+          "const bool fresh = !add;"),
+    Fault("conv2d", "takes one step for all phases", "step = stride / divisor;", "step = stride;"),
+    Fault("conv2d", "forgets a chunk of the batch", "chunk < chunks && s.n > 0", "chunk < (chunks + 1) / 2 && s.n > 0"),
+    Fault("conv2d", "stays in a row of the window", "if (++cell == windows.kw) cell = 0, ++i;",
+          "if (++cell == windows.kw) cell = 0;", "windows"),
+    Fault("im2col", "reads beyond the right border", "const int64_t end = start < w ? least(divide_up(w - start, step), n) : 0;",
+          "const int64_t end = n;", "windows"),
+    Fault("im2col", "overwrites where windows overlap", "out[start + x * step] += row[x] / divisor;",
+          "out[start + x * step] = row[x] / divisor;", "windows"),
+    Fault("maxpool2d", "gives ties to the last", "Bits(v > value)", "Bits(v >= value)"),
+    Fault("maxpool2d", "mixes rows and columns of a place", "uint32_t(i * s.kw + j)", "uint32_t(i * s.kh + j)"),
+    Fault("maxpool2d", "keeps one gradient where windows overlap", "image[y * s.w + x] += dout[q];",
+          "image[y * s.w + x] = dout[q];"),
+    Fault("avgpool2d", "does not count the padding", "sum / cells, n)", "sum / float((in.end - in.begin) * s.kw), n)"),
+    Fault("avgpool2d", "forgets the last row of a window", "const Span in = inside(top, 1, s.kh, s.h);",
+          "const Span in = inside(top, 1, s.kh - (s.kh > 2), s.h);"),
 ]  # fmt: skip
 
 CUDA = [
@@ -128,7 +160,24 @@ CUDA = [
     Fault("reduce", "takes the later of equals", "return same ? j < i", "return same ? j > i"),
     Fault("bias_activation", "takes the bias of a neighbour", "bias[i / s % c]", "bias[i % c]"),
     Fault("bias_activation", "sums dout for dx", "running.add(d);", "running.add(dout[place]);"),
+    Fault("philox", "keeps the key as it was", "low += 0x9e3779b9u, ", ""),
+    Fault("philox", "writes whole blocks only", "w < kWords && b * kWords + w < n; ++w",
+          "w < kWords && b * kWords + kWords <= n; ++w"),
+    Fault("gather_rows", "takes the first of 32 rows alone", "found &= found - 1", "found = 0"),
+    Fault("gather_rows", "copies the columns of one warp alone", "for (int64_t j = lane; j < d; j += kWarp)\n    out",
+          "for (int64_t j = lane; j < d; j += d)\n    out"),
+    Fault("sgd_step", "takes the first tensor for all", "some.tensor[blockIdx.y]", "some.tensor[0]"),
+    Fault("sgd_step", "decays nothing", "decay * tensor.param[i]", "0 * tensor.param[i]"),
     Fault("adam_step", "reads the rate before it is there", "__syncthreads();", ""),
+    Fault("conv2d", "takes the filters of the first group for all", "weight + o * group_c * s.kh * s.kw",
+          "weight + o % group_o * group_c * s.kh * s.kw"),
+    Fault("conv2d", "reads a pixel beyond the border", "z >= 0 && z < s.w", "z >= 0 && z <= s.w"),
+    Fault("im2col", "forgets the dilation", "cell % s.kw * s.dilation_w - s.pad_w", "cell % s.kw - s.pad_w"),
+    Fault("im2col", "sums half the cells", "oy >= 0 && j < s.kw", "oy >= 0 && 2 * j < s.kw"),
+    Fault("maxpool2d", "gives ties to the last", "v > largest", "v >= largest"),
+    Fault("maxpool2d", "counts a window twice", "i = s.kh - 1; i >= 0; --i", "i = s.kh; i-- > 0; i -= i > 1"),
+    Fault("avgpool2d", "does not count the padding", "sum / float(s.kh * s.kw)", "sum / float(min(s.kh, s.kh + top) * s.kw)"),
+    Fault("avgpool2d", "lets a pixel miss its last window", "pad_w, 1);\n        if (ox >= 0)", "pad_w, 1);\n        if (ox > 0)"),
 ]  # fmt: skip
 
 
@@ -165,7 +214,7 @@ def assert_caught(fault: Fault, table: Any, schedules: list[Callable[[], None]])
 def test_a_fault_in_a_cpu_kernel_is_caught(fault: Fault, tmp_path: Path) -> None:
     isa = _cpu.available()[-1]  # compiles without flags of its own
     shutil.copytree(SOURCES / "csrc", tmp_path / "csrc")
-    plant(tmp_path / "csrc" / "kernels" / (fault.file or f"{fault.op}.inl.h"), fault)
+    plant(tmp_path / "csrc" / "kernels" / f"{fault.shared or fault.op}.inl.h", fault)
     plugin = tmp_path / "plugin.cpp"
     # Of the kernels only this one: to compile all of them takes ten times as long.
     table = tmp_path / "csrc" / "isa" / "table.inl.h"

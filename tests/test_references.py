@@ -156,7 +156,130 @@ def test_adam_step_is_the_algorithm_of_the_paper(rng: np.random.Generator) -> No
     theta, first, second = param.copy(), 0.0, 0.0
     for t in range(1, 8):
         grad = rng.standard_normal(5)
-        reference.adam_step(param, grad, m, v, np.array([0.01]), np.array([t]))
+        reference.adam_step([param], [grad], [m], [v], np.array([0.01]), np.array([t]))
         first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
         theta -= 0.01 * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
     np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+def test_adam_step_with_decoupled_decay_is_the_algorithm_of_loshchilov_and_hutter(
+    rng: np.random.Generator,
+) -> None:
+    param, m, v = rng.standard_normal(5), np.zeros(5), np.zeros(5)
+    theta, first, second = param.copy(), 0.0, 0.0
+    for t in range(1, 8):
+        grad = rng.standard_normal(5)
+        reference.adam_step(
+            [param],
+            [grad],
+            [m],
+            [v],
+            np.array([0.01]),
+            np.array([t]),
+            weight_decay=0.1,
+            decoupled=True,
+        )
+        first, second = 0.9 * first + 0.1 * grad, 0.999 * second + 0.001 * grad**2
+        direction = (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+        theta -= 0.01 * (direction + 0.1 * theta)
+    np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_step_is_the_algorithm_of_the_lecture(nesterov: bool, rng: np.random.Generator) -> None:
+    param, velocity = rng.standard_normal(5), np.zeros(5)
+    theta, v = param.copy(), 0.0
+    for _ in range(7):
+        grad = rng.standard_normal(5)
+        reference.sgd_step(
+            [param],
+            [grad],
+            [velocity],
+            np.array([0.01]),
+            momentum=0.9,
+            weight_decay=0.1,
+            nesterov=nesterov,
+        )
+        v = 0.9 * v + (grad + 0.1 * theta)
+        theta -= 0.01 * (grad + 0.1 * theta + 0.9 * v if nesterov else v)
+    np.testing.assert_allclose(param, theta, rtol=1e-12)
+
+
+def test_gather_rows(rng: np.random.Generator) -> None:
+    table, rows, dout = (
+        rng.standard_normal((4, 3)),
+        np.array([2, 0, 2]),
+        rng.standard_normal((3, 3)),
+    )
+    got = reference.scatter_add_rows(dout, rows, np.zeros((4, 3)))
+    want = numeric_gradient(lambda x: reference.gather_rows(x, rows), table, dout)
+    np.testing.assert_allclose(got, want, atol=1e-8)
+
+
+def test_philox_dropout(rng: np.random.Generator) -> None:
+    (x, dout), state = rng.standard_normal((2, 7, 5)), np.array([3, 9])
+    got = reference.philox_dropout(dout, state, p=0.4)
+    want = numeric_gradient(lambda x: reference.philox_dropout(x, state, p=0.4), x, dout)
+    assert (got == 0).any()
+    np.testing.assert_allclose(got, want, atol=1e-8)
+
+
+WINDOWS: list[dict[str, tuple[int, int]]] = [
+    {},
+    {"stride": (2, 1), "padding": (1, 2)},
+    {"stride": (2, 3), "padding": (2, 1), "dilation": (1, 2)},
+]
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
+def test_conv2d(groups: int, options: dict[str, tuple[int, int]], rng: np.random.Generator) -> None:
+    x, bias = rng.standard_normal((2, 4, 5, 6)), rng.standard_normal(2)
+    w = rng.standard_normal((2, 4 // groups, 3, 2))
+
+    def forward(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        return reference.conv2d_forward(x, w, bias, groups=groups, **options)
+
+    dout = rng.standard_normal(forward(x, w).shape)
+    dx = reference.conv2d_backward_input(dout, w, x.shape, groups=groups, **options)
+    dw = reference.conv2d_backward_weight(x, dout, (3, 2), groups=groups, **options)
+    want = numeric_gradient(lambda x: forward(x, w), x, dout)
+    np.testing.assert_allclose(dx, want, atol=1e-7)
+    want = numeric_gradient(lambda w: forward(x, w), w, dout)
+    np.testing.assert_allclose(dw, want, atol=1e-7)
+
+
+def test_conv2d_is_the_sum_of_its_docstring(rng: np.random.Generator) -> None:
+    x, w = rng.standard_normal((1, 2, 4, 5)), rng.standard_normal((4, 1, 2, 3))
+    out = reference.conv2d_forward(x, w, stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    for o, oy, ox in np.ndindex(out.shape[1:]):
+        window = padded[0, o // 2, 2 * oy : 2 * oy + 2, ox : ox + 5 : 2]
+        np.testing.assert_allclose(out[0, o, oy, ox], (window * w[o, 0]).sum(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
+def test_col2im_is_the_derivative_of_im2col(
+    options: dict[str, tuple[int, int]], rng: np.random.Generator
+) -> None:
+    x = rng.standard_normal((2, 2, 5, 6))
+    dout = rng.standard_normal(reference.im2col(x, (3, 2), **options).shape)
+    want = numeric_gradient(lambda x: reference.im2col(x, (3, 2), **options), x, dout)
+    np.testing.assert_allclose(reference.col2im(dout, x.shape, (3, 2), **options), want, atol=1e-8)
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (1, 1)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
+def test_pooling(
+    stride: tuple[int, int], padding: tuple[int, int], rng: np.random.Generator
+) -> None:
+    x = rng.permutation(2 * 2 * 5 * 6).reshape(2, 2, 5, 6) / 10  # no two are near each other
+    options = {"kernel": (3, 2), "stride": stride, "padding": padding}
+    out, places = reference.maxpool2d_forward(x, **options)
+    dout = rng.standard_normal(out.shape)
+    want = numeric_gradient(lambda x: reference.maxpool2d_forward(x, **options)[0], x, dout)
+    got = reference.maxpool2d_backward(places, dout, x.shape, **options)
+    np.testing.assert_allclose(got, want, atol=1e-8)
+    want = numeric_gradient(lambda x: reference.avgpool2d_forward(x, **options), x, dout)
+    got = reference.avgpool2d_backward(dout, x.shape, **options)
+    np.testing.assert_allclose(got, want, atol=1e-8)

@@ -1,20 +1,23 @@
-// exp and log of the vectors of one instruction set, for arrays. BAREGRAD_TEST_ISA names its file.
+// exp, log, sine and cosine by the vectors of one instruction set, for arrays. BAREGRAD_TEST_ISA
+// names its file.
 #include BAREGRAD_TEST_ISA
 
 namespace isa = baregrad::BAREGRAD_ISA;
 
-extern "C" __attribute__((visibility("default"))) void exp_of(const float* x, float* out,
-                                                              int64_t n) {
-  for (int64_t i = 0; i < n; i += isa::kLanes) {
-    const int64_t left = n - i < isa::kLanes ? n - i : isa::kLanes;
-    isa::store_n(out + i, isa::exp(isa::load_n(x + i, left, 0.f)), left);
+// x (n,) -> out (n,), a vector at a time
+#define BAREGRAD_EXPORT(name, function)                                                   \
+  extern "C" __attribute__((visibility("default"))) void name(const float* x, float* out, \
+                                                              int64_t n) {                \
+    for (int64_t i = 0; i < n; i += isa::kLanes) {                                        \
+      const int64_t left = n - i < isa::kLanes ? n - i : isa::kLanes;                     \
+      isa::store_n(out + i, function(isa::load_n(x + i, left, 1.f)), left);               \
+    }                                                                                     \
   }
-}
 
-extern "C" __attribute__((visibility("default"))) void log_of(const float* x, float* out,
-                                                              int64_t n) {
-  for (int64_t i = 0; i < n; i += isa::kLanes) {
-    const int64_t left = n - i < isa::kLanes ? n - i : isa::kLanes;
-    isa::store_n(out + i, isa::log(isa::load_n(x + i, left, 1.f)), left);
-  }
-}
+static isa::Vec sin_turn(isa::Vec turn) { return isa::sincos_turn(turn).sin; }
+static isa::Vec cos_turn(isa::Vec turn) { return isa::sincos_turn(turn).cos; }
+
+BAREGRAD_EXPORT(exp_of, isa::exp)
+BAREGRAD_EXPORT(log_of, isa::log)
+BAREGRAD_EXPORT(sin_turn_of, sin_turn)
+BAREGRAD_EXPORT(cos_turn_of, cos_turn)

@@ -23,6 +23,7 @@ constexpr int kVectorBytes = BAREGRAD_VECTOR_BYTES;
 constexpr int kLanes = kVectorBytes / 4;
 typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
+typedef uint64_t Wide __attribute__((vector_size(kVectorBytes)));  // half as many, of 64 bits
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
@@ -38,10 +39,18 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
+// p[0], p[2], ...: the even ones, and nothing beyond them.
+inline Vec load_even(const float* p);
 
 // a * b + c, rounded once where the instruction set can.
 inline Vec fma(Vec a, Vec b, Vec c);
 inline Vec sqrt(Vec v);
+
+// For each lane, the product of the two lower halves.
+inline Wide multiply_low(Wide a, Wide b);
+// a0 b0 a2 b2 ... and a1 b1 a3 b3 ...
+inline Wide even_lanes(Wide a, Wide b);
+inline Wide odd_lanes(Wide a, Wide b);
 
 #if BAREGRAD_VECTOR_BYTES == 64
 inline __mmask16 first(int64_t n) { return __mmask16((1u << n) - 1); }
@@ -51,6 +60,18 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm512_mul_epu32(__m512i(a), __m512i(b))); }
+inline Wide even_lanes(Wide a, Wide b) {
+  return Wide(_mm512_unpacklo_epi64(__m512i(a), __m512i(b)));
+}
+inline Wide odd_lanes(Wide a, Wide b) {
+  return Wide(_mm512_unpackhi_epi64(__m512i(a), __m512i(b)));
+}
+inline Vec load_even(const float* p) {
+  const __m512i lanes =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+  return _mm512_permutex2var_ps(load(p), lanes, load(p + kLanes - 1));
+}
 
 #elif BAREGRAD_VECTOR_BYTES == 32
 inline __m256i first(int64_t n) {
@@ -63,6 +84,17 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b))); }
+inline Wide even_lanes(Wide a, Wide b) {
+  return Wide(_mm256_unpacklo_epi64(__m256i(a), __m256i(b)));
+}
+inline Wide odd_lanes(Wide a, Wide b) {
+  return Wide(_mm256_unpackhi_epi64(__m256i(a), __m256i(b)));
+}
+inline Vec load_even(const float* p) {
+  const __m256 halves = _mm256_shuffle_ps(load(p), load(p + kLanes - 1), _MM_SHUFFLE(3, 1, 2, 0));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(halves), _MM_SHUFFLE(3, 1, 2, 0)));
+}
 
 #else
 inline Vec load_n(const float* p, int64_t n, float fill) {
@@ -73,19 +105,31 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = v[i];
 }
+inline Vec load_even(const float* p) {
+  Vec v;
+  for (int i = 0; i < kLanes; ++i) v[i] = p[2 * i];
+  return v;
+}
 #if defined(__aarch64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
 inline Vec sqrt(Vec v) { return vsqrtq_f32(v); }
+inline Wide multiply_low(Wide a, Wide b) {
+  return Wide(vmull_u32(vmovn_u64(uint64x2_t(a)), vmovn_u64(uint64x2_t(b))));
+}
 #elif defined(__x86_64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) { return _mm_sqrt_ps(v); }
+inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm_mul_epu32(__m128i(a), __m128i(b))); }
 #else
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) {
   for (int i = 0; i < kLanes; ++i) v[i] = __builtin_sqrtf(v[i]);
   return v;
 }
+inline Wide multiply_low(Wide a, Wide b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 #endif
+inline Wide even_lanes(Wide a, Wide b) { return Wide{a[0], b[0]}; }
+inline Wide odd_lanes(Wide a, Wide b) { return Wide{a[1], b[1]}; }
 #endif
 
 // Lanes that are NaN on either side come from b, so max(x, m) over a row may lose a NaN of x.
@@ -93,6 +137,22 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 
 inline Vec abs(Vec v) { return floats(bits(v) & 0x7fffffffu); }
 inline Vec copy_sign(Vec size, Vec sign) { return floats(bits(size) | (bits(sign) & 0x80000000u)); }
+
+// to[i step + j] = from[j][i] for i and j below 4
+inline void transpose_4x4(const float* const* from, float* to, int64_t step) {
+#if defined(__x86_64__)
+  __m128 a = _mm_loadu_ps(from[0]), b = _mm_loadu_ps(from[1]);
+  __m128 c = _mm_loadu_ps(from[2]), d = _mm_loadu_ps(from[3]);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + step, b);
+  _mm_storeu_ps(to + 2 * step, c);
+  _mm_storeu_ps(to + 3 * step, d);
+#else
+  for (int i = 0; i < 4; ++i)
+    for (int j = 0; j < 4; ++j) to[i * step + j] = from[j][i];
+#endif
+}
 
 // load_n and store_n where n is mostly a whole vector.
 inline Vec load_upto(const float* p, int64_t n) {
@@ -132,6 +192,14 @@ inline void parallel_for(int64_t n, int64_t grain, Body body) {
       n, grain,
       [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
       &body);
+}
+
+// *place = value if that is less, from any thread.
+inline void keep_smallest(int64_t* place, int64_t value) {
+  int64_t seen = __atomic_load_n(place, __ATOMIC_RELAXED);
+  while (value < seen && !__atomic_compare_exchange_n(place, &seen, value, true, __ATOMIC_RELAXED,
+                                                      __ATOMIC_RELAXED)) {
+  }
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Adam (Kingma and Ba, 2015): both moments, both bias corrections and the step in one pass.
+// Adam (Kingma and Ba, 2015): both moments, both bias corrections and the step in one pass. AdamW
+// (Loshchilov and Hutter, 2019) where the decay is decoupled.
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
@@ -12,48 +13,45 @@ inline double power(double base, int64_t exponent) {
 }
 
 struct Adam {
-  Vec beta1, beta2, rest1, rest2, decay, epsilon, rate, correction2;
+  Vec beta1, beta2, rest1, rest2, epsilon, rate, correction2;
+  Vec decay;  // Decoupled: what is left of param, 1 - learning_rate weight_decay; else weight_decay
 
   // 28 bytes move for an element and about 15 operations: memory is the limit.
-  void step(Vec grad, Vec& param, Vec& m, Vec& v) const {
-    const Vec g = fma(decay, param, grad);
-    m = fma(beta1, m, rest1 * g);
-    v = fma(beta2, v, rest2 * g * g);
-    param = param - rate * m / (sqrt(v * correction2) + epsilon);
+  template <bool Decoupled>
+  void step(const AdamTensor& tensor, int64_t i, int64_t n) const {
+    const Vec before = load_upto(tensor.param + i, n), grad = load_upto(tensor.grad + i, n);
+    const Vec param = Decoupled ? before * decay : before;
+    const Vec g = Decoupled ? grad : fma(decay, param, grad);
+    const Vec m = fma(beta1, load_upto(tensor.m + i, n), rest1 * g);
+    const Vec v = fma(beta2, load_upto(tensor.v + i, n), rest2 * g * g);
+    store_upto(tensor.param + i, param - rate * m / (sqrt(v * correction2) + epsilon), n);
+    store_upto(tensor.m + i, m, n);
+    store_upto(tensor.v + i, v, n);
   }
 };
 
-// grad (n,), learning_rate (1,), step (1,) -> param, m, v (n,), in place
-void adam_step(float* param, const float* grad, float* m, float* v, int64_t n,
-               const float* learning_rate, const int64_t* step, double beta1, double beta2,
-               double epsilon, double weight_decay) {
+// grad (n,), learning_rate (1,), step (1,) -> param, m, v (n,) of every tensor, in place
+void adam_step(const AdamTensor* tensors, int64_t count, const float* learning_rate,
+               const int64_t* step, double beta1, double beta2, double epsilon, double weight_decay,
+               bool decoupled) {
   const Adam adam = {
       .beta1 = broadcast(float(beta1)),
       .beta2 = broadcast(float(beta2)),
       .rest1 = broadcast(float(1 - beta1)),
       .rest2 = broadcast(float(1 - beta2)),
-      .decay = broadcast(float(weight_decay)),
       .epsilon = broadcast(float(epsilon)),
       .rate = broadcast(float(*learning_rate / (1 - power(beta1, *step)))),
       .correction2 = broadcast(float(1 / (1 - power(beta2, *step)))),
+      .decay = broadcast(float(decoupled ? 1 - *learning_rate * weight_decay : weight_decay)),
   };
-  parallel_for(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) {
-      Vec p = load(param + i), mi = load(m + i), vi = load(v + i);
-      adam.step(load(grad + i), p, mi, vi);
-      store(param + i, p);
-      store(m + i, mi);
-      store(v + i, vi);
-    }
-    const int64_t tail = end - i;
-    Vec p = load_n(param + i, tail, 0.f), mi = load_n(m + i, tail, 0.f);
-    Vec vi = load_n(v + i, tail, 0.f);
-    adam.step(load_n(grad + i, tail, 0.f), p, mi, vi);
-    store_n(param + i, p, tail);
-    store_n(m + i, mi, tail);
-    store_n(v + i, vi, tail);
-  });
+  if (decoupled)
+    for_tensors(tensors, count, [adam](const AdamTensor& tensor, int64_t i, int64_t n) {
+      adam.step<true>(tensor, i, n);
+    });
+  else
+    for_tensors(tensors, count, [adam](const AdamTensor& tensor, int64_t i, int64_t n) {
+      adam.step<false>(tensor, i, n);
+    });
 }
 
 }  // namespace

@@ -3,13 +3,6 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-inline void keep_smallest(int64_t* place, int64_t value) {
-  int64_t seen = __atomic_load_n(place, __ATOMIC_RELAXED);
-  while (value < seen && !__atomic_compare_exchange_n(place, &seen, value, true, __ATOMIC_RELAXED,
-                                                      __ATOMIC_RELAXED)) {
-  }
-}
-
 // logits (n, c), labels (n,), weight (n,) -> loss (n,), dlogits (n, c)
 void softmax_xent_forward(const float* logits, const int64_t* labels, const float* weight,
                           float* loss, float* dlogits, int64_t* bad_row, int64_t n, int64_t c) {

@@ -1,35 +1,35 @@
-#include "../binding.h"
+#include "../tensor_list.h"
 
-// param, grad, m, v (...), learning_rate (1,), step (1,) -> param, m, v, in place
+// params, grads, ms, vs, learning_rate (1,), step (1,) -> params, ms, vs, in place
 namespace baregrad {
 namespace {
 
-void adam_step(py::handle param_, py::handle grad_, py::handle m_, py::handle v_,
+void adam_step(py::handle params_, py::handle grads_, py::handle ms_, py::handle vs_,
                py::handle learning_rate_, py::handle step_, double beta1, double beta2,
-               double epsilon, double weight_decay) {
+               double epsilon, double weight_decay, bool decoupled) {
   const Call call("adam_step");
-  const View param = call.in_place("param", param_);
-  const View m = call.in_place("m", m_), v = call.in_place("v", v_);
-  const View grad = call.contiguous("grad", grad_);
-  for (const View* view : {&m, &v, &grad}) call.expect_shape(*view, param.shape);
-  for (const View* view : {&m, &v, &grad}) call.expect_apart(param, *view, false);
-  for (const View* view : {&v, &grad}) call.expect_apart(m, *view, false);
-  call.expect_apart(v, grad, false);
+  std::vector<Operand> lists(1, tensor_list(call, "params", params_, true, nullptr));
+  lists.push_back(tensor_list(call, "grads", grads_, false, &lists[0]));
+  lists.push_back(tensor_list(call, "ms", ms_, true, &lists[0]));
+  lists.push_back(tensor_list(call, "vs", vs_, true, &lists[0]));
   const View learning_rate = call.contiguous("learning_rate", learning_rate_);
   call.expect_shape(learning_rate, {1});
   const View step = call.array("step", step_);
-  call.expect_dtype(step, DType::int64);
   call.expect_shape(step, {1});
-  for (const View* state : {&param, &m, &v}) {
-    call.expect_apart(*state, learning_rate, false);
-    call.expect_apart(*state, step, false);
-  }
+  call.expect_dtype(step, DType::int64);
+  lists.push_back({"learning_rate", false, {learning_rate}});
+  lists.push_back({"step", false, {step}});
+  expect_all_apart(call, lists);
 
-  const int64_t n = param.size();
-  call.run(double(n) * 28 / kBytesPerNanosecond, [&] {
-    kernels().adam_step(param.as<float>(), grad.as<float>(), m.as<float>(), v.as<float>(), n,
-                        learning_rate.as<float>(), step.as<int64_t>(), beta1, beta2, epsilon,
-                        weight_decay STREAM_ARGUMENT);
+  std::vector<AdamTensor> tensors;
+  for (size_t i = 0; i < lists[0].views.size(); ++i)
+    tensors.push_back({lists[0].views[i].as<float>(), lists[1].views[i].as<float>(),
+                       lists[2].views[i].as<float>(), lists[3].views[i].as<float>(),
+                       lists[0].views[i].size()});
+  call.run(double(total_size(lists[0])) * 28 / kBytesPerNanosecond, [&] {
+    kernels().adam_step(tensors.data(), int64_t(tensors.size()), learning_rate.as<float>(),
+                        step.as<int64_t>(), beta1, beta2, epsilon, weight_decay,
+                        decoupled STREAM_ARGUMENT);
   });
 }
 
@@ -37,10 +37,11 @@ void adam_step(py::handle param_, py::handle grad_, py::handle m_, py::handle v_
 
 void bind_adam_step(py::module_& m) {
   using namespace py::literals;
-  m.def("adam_step", &adam_step, "param"_a, "grad"_a, "m"_a, "v"_a, "learning_rate"_a, "step"_a,
+  m.def("adam_step", &adam_step, "params"_a, "grads"_a, "ms"_a, "vs"_a, "learning_rate"_a, "step"_a,
         py::kw_only(), "beta1"_a = 0.9, "beta2"_a = 0.999, "epsilon"_a = 1e-8,
-        "weight_decay"_a = 0.0,
-        "param, grad, m, v (...), learning_rate (1,), step (1,) -> param, m, v, in place");
+        "weight_decay"_a = 0.0, "decoupled"_a = false,
+        "params, grads, ms, vs, each a list of (...), learning_rate (1,), step (1,) -> params, ms, "
+        "vs, in place");
 }
 
 }  // namespace baregrad

@@ -20,16 +20,13 @@ py::tuple softmax_xent_forward(py::handle logits_, py::handle labels_, py::handl
   }
 
   const View loss = View::make(DType::float32, {n}), dlogits = View::make(DType::float32, {n, c});
-  ErrorWord bad_row("softmax_xent_forward", c);
+  ErrorWord bad_row("softmax_xent_forward", "labels", c);
   call.run(double(n) * double(c) * kSoftmaxCost, [&] {
     kernels().softmax_xent_forward(logits.as<float>(), labels.as<int64_t>(),
                                    weight ? weight->as<float>() : nullptr, loss.as<float>(),
                                    dlogits.as<float>(), bad_row.pointer(), n, c STREAM_ARGUMENT);
   });
-  if (const int64_t row = bad_row.read(); row < n)
-    throw py::index_error("[softmax_xent_forward] labels[" + std::to_string(row) + "] is " +
-                          std::string(py::str(labels_[py::int_(row)])) +
-                          ", expected 0 <= label < " + std::to_string(c));
+  bad_row.raise_at_once(labels_);
   return py::make_tuple(loss.object, dlogits.object);
 }
 

@@ -39,4 +39,9 @@ __device__ inline Number warp_reduce(Number v, Combine combine) {
   return v;
 }
 
+// *place = value if that is less, from any thread.
+__device__ inline void keep_smallest(int64_t* place, int64_t value) {
+  atomicMin(reinterpret_cast<long long*>(place), static_cast<long long>(value));
+}
+
 }  // namespace baregrad

@@ -26,7 +26,7 @@ __global__ void softmax_xent_forward_kernel(const float* logits, const int64_t* 
     for (int64_t j = lane; j < c; j += kWarp) dx[j] = CUDART_NAN_F;
     if (lane == 0) {
       loss[row] = CUDART_NAN_F;
-      atomicMin(reinterpret_cast<long long*>(bad_row), static_cast<long long>(row));
+      keep_smallest(bad_row, row);
     }
     return;
   }

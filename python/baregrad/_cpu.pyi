@@ -110,11 +110,28 @@ def softmax_xent_forward(
     logits: Floats, labels: npt.NDArray[Any], weight: Floats | None = None
 ) -> tuple[Floats, Floats]: ...
 def softmax_xent_backward(saved: Floats, dloss: Floats, *, out: Floats | None = None) -> Floats: ...
+def gather_rows(table: Floats, rows: npt.NDArray[Any], *, out: Floats | None = None) -> Floats: ...
+def scatter_add_rows(dout: Floats, rows: npt.NDArray[Any], out: Floats) -> Floats: ...
+def philox_uniform(state: npt.NDArray[np.int64], *, out: Floats) -> Floats: ...
+def philox_normal(state: npt.NDArray[np.int64], *, out: Floats) -> Floats: ...
+def philox_dropout(
+    x: Floats, state: npt.NDArray[np.int64], *, p: float, out: Floats | None = None
+) -> Floats: ...
+def sgd_step(
+    params: Sequence[Floats],
+    grads: Sequence[Floats],
+    velocities: Sequence[Floats] | None,
+    learning_rate: Floats,
+    *,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+) -> None: ...
 def adam_step(
-    param: Floats,
-    grad: Floats,
-    m: Floats,
-    v: Floats,
+    params: Sequence[Floats],
+    grads: Sequence[Floats],
+    ms: Sequence[Floats],
+    vs: Sequence[Floats],
     learning_rate: Floats,
     step: npt.NDArray[np.int64],
     *,
@@ -122,7 +139,89 @@ def adam_step(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
     weight_decay: float = 0.0,
+    decoupled: bool = False,
 ) -> None: ...
+def conv2d_forward(
+    x: Floats,
+    w: Floats,
+    bias: Floats | None = None,
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+    out: Floats | None = None,
+) -> Floats: ...
+def conv2d_backward_input(
+    dout: Floats,
+    w: Floats,
+    shape: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Floats: ...
+def conv2d_backward_weight(
+    x: Floats,
+    dout: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+    groups: int = 1,
+) -> Floats: ...
+def im2col(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+) -> Floats: ...
+def col2im(
+    columns: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int] = (1, 1),
+    padding: Sequence[int] = (0, 0),
+    dilation: Sequence[int] = (1, 1),
+) -> Floats: ...
+def maxpool2d_forward(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+    out: Floats | None = None,
+) -> tuple[Floats, npt.NDArray[np.uint8]]: ...
+def maxpool2d_backward(
+    places: npt.NDArray[np.uint8],
+    dout: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+) -> Floats: ...
+def avgpool2d_forward(
+    x: Floats,
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+    out: Floats | None = None,
+) -> Floats: ...
+def avgpool2d_backward(
+    dout: Floats,
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int] = (0, 0),
+) -> Floats: ...
 def available() -> list[str]: ...
 def in_use() -> str: ...
 def select(name: str, alternatives: Sequence[tuple[str, str, str]]) -> None: ...

@@ -69,9 +69,7 @@ class Backend:
     def full(self, shape: Shape, value: float, dtype: Any = np.float32) -> Any:
         """A new array (shape) filled with `value`."""
         if self.array is np.ndarray:
-            return np.full(shape, value, dtype)
-        if not self.table.has("fill"):
-            return self.from_numpy(np.full(shape, value, dtype))
+            return np.full(shape, value, dtype) if shape else np.array(value, dtype)
         return self.table.fill(self.empty(shape, dtype), value)
 
     def broadcast_to(self, x: Array, shape: Shape) -> Any:
@@ -185,7 +183,7 @@ class Kernels:
         if array.dtype is _FLOAT32 or array.dtype == _FLOAT32:
             return self.active if type(array) is np.ndarray else backend_of(array).table
         if type(array) is not np.ndarray:
-            return _travelling(backend_of(array))
+            return _travelling(backend_of(array).name)
         if array.dtype == _FLOAT64:
             _warn_if_large(array)
         return REFERENCE
@@ -204,8 +202,8 @@ class Kernels:
 
 
 @functools.cache
-def _travelling(backend: Backend) -> Table:
-    return Table(backend.name, _Travelling(backend))
+def _travelling(name: str) -> Table:
+    return Table(name, _Travelling(device(name)))
 
 
 def _warn_if_large(array: NDArray) -> None:

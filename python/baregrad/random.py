@@ -26,7 +26,7 @@ def manual_seed(seed: int) -> None:
     """Start the package's random numbers over: the same seed gives the same run."""
     global _generator
     _generator = np.random.Generator(np.random.Philox(seed))
-    counter.seed, counter.offset = seed, 0
+    counter.seed, counter.offset = int(seed), 0
 
 
 def generator() -> np.random.Generator:

@@ -147,17 +147,23 @@ def _wider(a: DType, b: DType) -> DType:
     return a if a == b else INT64 if a.kind in "iu" else np.promote_types(a, b)
 
 
-def promoted(op: str, **operands: Operand) -> tuple[Tensor, ...]:
-    """The operands as tensors of one type on one device; numbers become constants."""
-    tensors = {name: value for name, value in operands.items() if is_tensor(value)}
-    for name, value in operands.items():
+def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
+    """a and b as tensors of one type on one device; a number becomes a constant."""
+    if is_tensor(a):  # most often there is little to do
+        dtype = a.data.dtype
+        if is_tensor(b):
+            if type(a.data) is type(b.data) and dtype == b.data.dtype:
+                return a, b
+        elif dtype.kind == "f" and isinstance(b, NUMBERS):
+            return a, scalar(a, b, dtype)
+    tensors = {name: value for name, value in (("a", a), ("b", b)) if is_tensor(value)}
+    for name, value in (("a", a), ("b", b)):
         if name not in tensors and not isinstance(value, NUMBERS):
             operand(op, name, value)
     same_device(op, **tensors)
-    like, dtype = next(iter(tensors.values())), result_type(*operands.values())
+    like, dtype = next(iter(tensors.values())), result_type(a, b)
     return tuple(
-        value.to(dtype) if is_tensor(value) else scalar(like, value, dtype)
-        for value in operands.values()
+        value.to(dtype) if is_tensor(value) else scalar(like, value, dtype) for value in (a, b)
     )
 
 

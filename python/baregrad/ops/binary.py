@@ -138,22 +138,22 @@ class Minimum(Maximum):
 
 def add(a: Operand, b: Operand, *, alpha: float = 1) -> Tensor:
     """a + alpha b, broadcast."""
-    return Add.apply(*promoted("add", a=a, b=_scaled(b, alpha)))
+    return Add.apply(*promoted("add", a, _scaled(b, alpha)))
 
 
 def sub(a: Operand, b: Operand, *, alpha: float = 1) -> Tensor:
     """a - alpha b, broadcast."""
-    return Sub.apply(*promoted("sub", a=a, b=_scaled(b, alpha)))
+    return Sub.apply(*promoted("sub", a, _scaled(b, alpha)))
 
 
 def mul(a: Operand, b: Operand) -> Tensor:
     """a times b, element by element, broadcast."""
-    return Mul.apply(*promoted("mul", a=a, b=b))
+    return Mul.apply(*promoted("mul", a, b))
 
 
 def div(a: Operand, b: Operand) -> Tensor:
     """a / b, broadcast; of integers a float32."""
-    return Div.apply(*map(floating, promoted("div", a=a, b=b)))
+    return Div.apply(*map(floating, promoted("div", a, b)))
 
 
 def pow(a: Operand, b: Operand) -> Tensor:
@@ -165,18 +165,18 @@ def pow(a: Operand, b: Operand) -> Tensor:
             return a * a * a
         if a.dtype.kind == "f" and b in (1, -1, 0.5):
             return a * 1 if b == 1 else 1 / a if b == -1 else a.sqrt()
-    a, b = promoted("pow", a=a, b=b)
+    a, b = promoted("pow", a, b)
     return Pow.apply(a, b)
 
 
 def maximum(a: Operand, b: Operand) -> Tensor:
     """The larger of a and b, broadcast; NaN if either is. Equals share the gradient."""
-    return Maximum.apply(*promoted("maximum", a=a, b=b))
+    return Maximum.apply(*promoted("maximum", a, b))
 
 
 def minimum(a: Operand, b: Operand) -> Tensor:
     """The smaller of a and b, broadcast; NaN if either is. Equals share the gradient."""
-    return Minimum.apply(*promoted("minimum", a=a, b=b))
+    return Minimum.apply(*promoted("minimum", a, b))
 
 
 def add_(x: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
@@ -204,7 +204,7 @@ def div_(x: Tensor, other: Operand) -> Tensor:
 def in_place(x: Tensor, function: type[Binary], other: Operand) -> Tensor:
     """x = function(x, other), in the memory of x. Returns x."""
     op = f"{function.kind}_"
-    a, b = promoted(op, x=x, other=other)
+    a, b = promoted(op, x, other)
     if a.dtype != x.dtype:
         raise TypeError(
             f"[{op}] the result has dtype {a.dtype}, expected {x.dtype} like the tensor"

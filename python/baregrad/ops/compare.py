@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _compare(kind: str, a: Operand, b: Operand) -> Tensor:
-    x, y = promoted(kind, a=a, b=b)
+    x, y = promoted(kind, a, b)
     return x._made(getattr(kernels(x.data), kind)(x.data, y.data), None)
 
 

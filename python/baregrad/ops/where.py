@@ -53,7 +53,7 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
         )
     if not is_tensor(a) and not is_tensor(b):
         a = scalar(condition, a, result_type(a, b))
-    x, y = promoted("where", a=a, b=b)
+    x, y = promoted("where", a, b)
     same_device("where", condition=condition, a=x)
     return Where.apply(condition, x, y)
 

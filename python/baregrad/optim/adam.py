@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015), one kernel call for each parameter."""
+"""Adam (Kingma and Ba, 2015), one kernel call for all parameters that have made as many steps."""
 
 from __future__ import annotations
 
@@ -63,33 +63,30 @@ class Adam:
     def step(self) -> None:
         """Change every parameter that has a gradient. Each counts its own steps, as in PyTorch."""
         beta1, beta2 = self.betas
-        scalars: dict[Any, Any] = {}  # of this step, each array made once per backend
-
-        def scalar(value: float, like: Any, dtype: Any) -> Any:
-            key = (value, type(like), dtype)
-            if key not in scalars:
-                scalars[key] = backend_of(like).full((1,), value, dtype)
-            return scalars[key]
-
+        together: dict[Any, list[tuple[Tensor, _Moments]]] = {}  # what one call of a kernel takes
         for param, moments in zip(self.params, self._moments, strict=True):
-            if param.grad is None:
-                continue
-            data = param.data
-            _settle(moments, data)
-            kernels(data).adam_step(
-                data,
-                param.grad.data,
-                moments.m,
-                moments.v,
-                scalar(self._lr, data, data.dtype),
-                scalar(moments.step + 1, data, np.int64),
+            if param.grad is not None:
+                _settle(moments, param.data)
+                key = (type(param.data), param.data.dtype, moments.step)
+                together.setdefault(key, []).append((param, moments))
+        for (_, dtype, step), group in together.items():
+            datas = [param.data for param, _ in group]
+            full = backend_of(datas[0]).full
+            kernels(datas[0]).adam_step(
+                datas,
+                [param.grad.data for param, _ in group if param.grad is not None],
+                [moments.m for _, moments in group],
+                [moments.v for _, moments in group],
+                full((1,), self._lr, dtype),
+                full((1,), step + 1, np.int64),
                 beta1=beta1,
                 beta2=beta2,
                 epsilon=self.eps,
                 weight_decay=self.weight_decay,
             )
-            moments.step += 1
-            param._version.number += 1
+            for param, moments in group:
+                moments.step += 1
+                param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers, laid out as PyTorch's, with NumPy arrays."""

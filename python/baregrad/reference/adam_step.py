@@ -28,10 +28,10 @@ def adam_step(
     weight_decay: float = 0.0,
     decoupled: bool = False,
 ) -> None:
-    """params, grads, ms, vs, each a list of (...), learning_rate (1,), step (1,) int64, 1 at first.
+    """params, grads, ms, vs, each a list of (...), learning_rate (1,), step (1,) -> params, ms, vs.
 
-    In place: g = grad + weight_decay param, or if decoupled g = grad and
-    param *= 1 - learning_rate weight_decay;  m = beta1 m + (1 - beta1) g;
+    In place; step is int64 and 1 at first. g = grad + weight_decay param, or if decoupled g = grad
+    and param *= 1 - learning_rate weight_decay;  m = beta1 m + (1 - beta1) g;
     v = beta2 v + (1 - beta2) g g;
     param -= learning_rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + epsilon)
     """

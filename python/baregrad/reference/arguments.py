@@ -154,14 +154,17 @@ def in_step(
         rows = {f"{name}[{i}]": arrays[i] for name, arrays in lists.items()}
         for name, value in rows.items():
             shaped(op, name, floats(op, name, value, param.dtype), *param.shape)
-        inputs = {f"grads[{i}]": grads[i], "learning_rate": learning_rate}
-        written = {name: value for name, value in rows.items() if name not in inputs}
-        for name, value in written.items():
-            output(op, name, value, param, param.shape)
-            apart(op, name, value, False, **inputs)
-        for first, second in itertools.combinations(written, 2):
-            apart(op, first, written[first], False, **{second: written[second]})
+            if name != f"grads[{i}]":
+                output(op, name, value, param, param.shape)
     like = params[0].dtype if len(params) else None
-    return float(
-        shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, like), 1)[0]
-    )
+    rate = shaped(op, "learning_rate", floats(op, "learning_rate", learning_rate, like), 1)
+
+    # Parameters are taken in any order: what is written is nothing else that the step touches.
+    named = {f"{name}[{i}]": a for name, arrays in lists.items() for i, a in enumerate(arrays)}
+    written = {name: a for name, a in named.items() if not name.startswith("grads")}
+    read = {name: a for name, a in named.items() if name not in written}
+    for name, out in written.items():
+        apart(op, name, out, False, learning_rate=rate, **read)
+    for first, second in itertools.combinations(written, 2):
+        apart(op, first, written[first], False, **{second: written[second]})
+    return float(rate[0])

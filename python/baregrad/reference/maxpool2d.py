@@ -36,9 +36,10 @@ def maxpool2d_forward(
     oh, ow = output_size(op, x.shape[2:], kernel, stride, padding, (1, 1))
     result = output(op, "out", out, x, (*x.shape[:2], oh, ow))
     apart(op, "out", result, x=x)
-    view = windows(x, kernel, stride, padding, (1, 1), fill=-np.inf).reshape(*result.shape, -1)
+    cells = (*result.shape, kernel[0] * kernel[1])
+    view = windows(x, kernel, stride, padding, (1, 1), fill=-np.inf).reshape(cells)
     inside = windows(np.ones(x.shape, np.bool_), kernel, stride, padding, (1, 1), fill=False)
-    inside = inside.reshape(view.shape)
+    inside = inside.reshape(cells)
     # Of the pixels inside: the first NaN, else the first that is the largest.
     largest = np.where(inside, view, -np.inf).max(axis=-1, keepdims=True)
     places = (inside & ((view == largest) | np.isnan(view))).argmax(axis=-1)

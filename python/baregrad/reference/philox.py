@@ -19,19 +19,26 @@ _KEY_STEPS = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _ROUNDS = 10
 
 
-def philox_bits(state: NDArray, n: int) -> NDArray:
-    """state (2,) int64 -> bits (n,) uint32."""
-    seed, offset = state.astype(np.uint64)
-    with np.errstate(over="ignore"):
-        counter = offset + np.arange((n + 3) // 4, dtype=np.uint64)
-    zeros = np.zeros_like(counter)
-    c0, c1, c2, c3 = counter & _LOW, counter >> _HALF, zeros, zeros
-    k0, k1 = seed & _LOW, seed >> _HALF
+def philox_words(counter: NDArray, key: NDArray) -> NDArray:
+    """counter (n, 4), key (2,), uint32 numbers as uint64 -> words (n, 4) uint32."""
+    c0, c1, c2, c3 = counter.T
+    k0, k1 = key
     for _ in range(_ROUNDS):
         p0, p1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
         c0, c1, c2, c3 = (p1 >> _HALF) ^ c1 ^ k0, p1 & _LOW, (p0 >> _HALF) ^ c3 ^ k1, p0 & _LOW
         k0, k1 = (k0 + _KEY_STEPS[0]) & _LOW, (k1 + _KEY_STEPS[1]) & _LOW
-    return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32).reshape(-1)[:n]
+    return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32)
+
+
+def philox_bits(state: NDArray, n: int) -> NDArray:
+    """state (2,) int64 -> bits (n,) uint32."""
+    seed, offset = state.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        block = offset + np.arange((n + 3) // 4, dtype=np.uint64)
+    zeros = np.zeros_like(block)
+    counter = np.stack([block & _LOW, block >> _HALF, zeros, zeros], axis=1)
+    key = np.array([seed & _LOW, seed >> _HALF])
+    return philox_words(counter, key).reshape(-1)[:n]
 
 
 def _state(op: str, state: object) -> NDArray:

@@ -36,6 +36,12 @@ constexpr std::common_type_t<A, B> min(A a, B b) {
 
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
+// sin(pi x) and cos(pi x); the remainder is exact, so a large x loses nothing.
+inline void sincospif(float x, float* sine, float* cosine) {
+  const double angle = M_PI * std::remainder(double{x}, 2.0);
+  *sine = static_cast<float>(std::sin(angle));
+  *cosine = static_cast<float>(std::cos(angle));
+}
 inline float __saturatef(float x) { return std::fmin(std::fmax(x, 0.0f), 1.0f); }
 
 // glibc declares these names, with noexcept, and never defines them.

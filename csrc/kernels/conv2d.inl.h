@@ -1,0 +1,351 @@
+// Convolution as three blocked products with the matrix of windows (windows.inl.h), each of whose
+// slivers is packed from padded images as it is needed.
+#include "windows.inl.h"
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+// Floats of padded images at a time: 8 MiB, and at least one image.
+constexpr int64_t kPanelImages = 1 << 21;
+// Tasks that keep any number of threads busy.
+constexpr int64_t kManyTasks = 32;
+
+constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
+constexpr int64_t common_divisor(int64_t x, int64_t y) {
+  return y == 0 ? x : common_divisor(y, x % y);
+}
+
+inline int64_t images_at_once(int64_t n, int64_t image) {
+  return most(1, least(n, kPanelImages / (image + 1)));
+}
+// Padded images are read by whole vectors, so beyond the last one.
+inline int64_t image_floats(int64_t images, int64_t image) {
+  return round_up(images * image + kLanes, 16);
+}
+
+// Where the tiles of a product go: row r of column (image, y, x), with the bias of the row. What is
+// there already is added to, but for the first block of k of the first part.
+struct Places {
+  float* data;
+  Grid grid;
+  int64_t image_step, row_step, y_step, x_step;
+  const float* bias;  // or null
+  bool add;
+
+  void operator()(const Tile& tile, const ProductPart& part) const {
+    const bool fresh = part.first && !add;
+    for_each_run(grid, part.column, part.columns,
+                 [&](int64_t image, int64_t y, int64_t x, int64_t at, int64_t length) {
+                   float* to = data + image * image_step + y * y_step + x * x_step;
+                   for (int64_t i = 0; i < part.rows; ++i) {
+                     const float* from = reinterpret_cast<const float*>(tile[i]) + at;
+                     const float b = fresh && bias ? bias[part.row + i] : 0.f;
+                     store_row(from, b, to + (part.row + i) * row_step, length, fresh);
+                   }
+                 });
+  }
+
+  void store_row(const float* from, float b, float* to, int64_t length, bool fresh) const {
+    if (x_step == 1)
+      for (int64_t l = 0; l < length; l += kLanes) {
+        const Vec v = load_upto(from + l, length - l);
+        store_upto(to + l, v + (fresh ? broadcast(b) : load_upto(to + l, length - l)), length - l);
+      }
+    else
+      for (int64_t l = 0; l < length; ++l) to[l * x_step] = from[l] + (fresh ? b : to[l * x_step]);
+  }
+};
+
+// Padded x and its windows, from the channel on at which `images` starts.
+inline Padded padded_input(const Conv2dSize& s) {
+  const int64_t reach = (s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1;
+  return {-s.pad_h, -s.pad_w, (s.oh - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1, s.stride_w,
+          divide_up(reach, s.stride_w)};
+}
+inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const float* images,
+                             int64_t image_step) {
+  const int64_t row = padded.phases * padded.width;
+  return {images, {s.oh, s.ow},       image_step,   s.stride_h * row, padded.plane(), s.kh,
+          s.kw,   s.dilation_h * row, s.dilation_w, padded.phases,    padded.width};
+}
+
+int64_t conv2d_forward_workspace(Conv2dSize s) {
+  const int64_t image = s.c * padded_input(s).plane(), images = images_at_once(s.n, image);
+  const ProductSize product = {s.o / s.groups, images * s.oh * s.ow, s.c / s.groups * s.kh * s.kw};
+  return (image_floats(images, image) + product_floats(product)) * int64_t(sizeof(float));
+}
+
+// x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow):
+// weight (o, c kh kw) times the windows (c kh kw, n oh ow), by groups
+void conv2d_forward(const float* x, const float* weight, const float* bias, float* out,
+                    Conv2dSize s, void* workspace) {
+  const Padded padded = padded_input(s);
+  const int64_t o = s.o / s.groups, c = s.c / s.groups, k = c * s.kh * s.kw, pixels = s.oh * s.ow;
+  const int64_t image = s.c * padded.plane(), at_once = images_at_once(s.n, image);
+  float* images = static_cast<float*>(workspace);
+
+  for (int64_t n0 = 0; n0 < s.n; n0 += at_once) {
+    const int64_t n = least(at_once, s.n - n0), step = s.c * s.h * s.w;
+    pad_images(x + n0 * step, n, s.c, step, s.h, s.w, padded, images);
+    for (int64_t g = 0; g < s.groups; ++g) {
+      const Windows windows = input_windows(s, padded, images + g * c * padded.plane(), image);
+      const Places places = {.data = out + (n0 * s.o + g * o) * pixels,
+                             .grid = {1, pixels},
+                             .image_step = s.o * pixels,
+                             .row_step = pixels,
+                             .y_step = 0,
+                             .x_step = 1,
+                             .bias = bias ? bias + g * o : nullptr,
+                             .add = false};
+      multiply_blocked(
+          {o, n * pixels, k},
+          [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
+            const float* from = weight + (g * o + i) * k + k0;
+            pack_sliver<kTileRows>(from, 1, k, rows, depth, sliver);
+          },
+          [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
+            pack_windows(windows, j, columns, k0, depth, sliver);
+          },
+          places, images + image_floats(at_once, image));
+    }
+  }
+}
+
+// Pixel y of the image lies in cell i of window (y + pad - i dilation) / stride where that is whole,
+// so only some cells see the pixels y = phase, phase + stride, ...: those from `first` on, `step`
+// apart. Its windows are consecutive; the pixel number `phase` has cell `first` of window `start`.
+struct Phase {
+  int64_t pixels, first, step, cells, start, back;
+
+  Phase(int64_t phase, int64_t h, int64_t k, int64_t stride, int64_t pad, int64_t dilation) {
+    const int64_t divisor = common_divisor(stride, dilation);
+    pixels = divide_up(h - phase, stride);
+    step = stride / divisor;
+    back = dilation / divisor;  // windows between the cells of a pixel
+    for (first = 0; first < least(step, k); ++first)
+      if ((phase + pad - first * dilation) % stride == 0) break;
+    cells = first < least(step, k) ? divide_up(k - first, step) : 0;
+    start = cells ? (phase + pad - first * dilation) / stride : 0;
+  }
+};
+
+// dout with all windows that the pixels of x may ask for.
+inline Padded padded_output(const Conv2dSize& s) {
+  const int64_t top = divide_down(s.pad_h - (s.kh - 1) * s.dilation_h, s.stride_h);
+  const int64_t left = divide_down(s.pad_w - (s.kw - 1) * s.dilation_w, s.stride_w);
+  const int64_t bottom = divide_down(s.h - 1 + s.pad_h, s.stride_h);
+  const int64_t right = divide_down(s.w - 1 + s.pad_w, s.stride_w);
+  return {top, left, bottom - top + 1, 1, right - left + 1};
+}
+
+int64_t conv2d_backward_input_workspace(Conv2dSize s) {
+  const int64_t image = s.o * padded_output(s).plane(), images = images_at_once(s.n, image);
+  const ProductSize product = {s.c / s.groups, images * s.h * s.w, s.o / s.groups * s.kh * s.kw};
+  return (image_floats(images, image) + product_floats(product)) * int64_t(sizeof(float));
+}
+
+inline bool all_finite(const float* x, int64_t n) {
+  Vec sum = {};  // stays 0: only infinity and NaN times 0 do not
+  for (int64_t i = 0; i < n; i += kLanes) sum += load_upto(x + i, n - i) * 0.f;
+  return sum_lanes(sum) == 0;
+}
+
+// One pixel at a time, as the definition says: for weights that padding must not be multiplied by.
+void conv2d_backward_input_plainly(const float* dout, const float* weight, float* dx,
+                                   const Conv2dSize& s) {
+  const int64_t c = s.c / s.groups, o = s.o / s.groups;
+  parallel_for(s.n * s.c * s.h, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t y = row % s.h, channel = row / s.h % s.c, image = row / s.h / s.c;
+      for (int64_t x = 0; x < s.w; ++x) {
+        float sum = 0.f;
+        for (int64_t f = channel / c * o; f < (channel / c + 1) * o; ++f)
+          for (int64_t i = 0; i < s.kh; ++i)
+            for (int64_t j = 0; j < s.kw; ++j) {
+              const int64_t v = y + s.pad_h - i * s.dilation_h, u = x + s.pad_w - j * s.dilation_w;
+              if (v < 0 || v % s.stride_h || v / s.stride_h >= s.oh) continue;
+              if (u < 0 || u % s.stride_w || u / s.stride_w >= s.ow) continue;
+              sum += weight[((f * c + channel % c) * s.kh + i) * s.kw + j] *
+                     dout[((image * s.o + f) * s.oh + v / s.stride_h) * s.ow + u / s.stride_w];
+            }
+        dx[row * s.w + x] = sum;
+      }
+    }
+  });
+}
+
+// weight (o, c, kh, kw) -> sliver (depth, kTileRows): rows are channels from `channel` on, and k
+// counts through (o, i, j), the cells of a phase, from k0 on
+inline void pack_cells_of_phase(const float* weight, const Conv2dSize& s, const Phase& down,
+                                const Phase& right, int64_t channel, int64_t channels, int64_t k0,
+                                int64_t depth, float* sliver) {
+  const int64_t c = s.c / s.groups, cells = s.kh * s.kw;
+  for (int64_t p = k0; p < k0 + depth; ++p, sliver += kTileRows) {
+    const int64_t i = down.first + p / right.cells % down.cells * down.step;
+    const int64_t j = right.first + p % right.cells * right.step;
+    const float* from =
+        weight + (p / right.cells / down.cells * c + channel) * cells + i * s.kw + j;
+    for (int64_t r = 0; r < kTileRows; ++r) sliver[r] = r < channels ? from[r * cells] : 0.f;
+  }
+}
+
+// dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w): for the pixels of each
+// phase of the stride, weight' (c, o kh kw) times the windows of dout (o kh kw, n h w), by groups
+void conv2d_backward_input(const float* dout, const float* weight, float* dx, Conv2dSize s,
+                           void* workspace) {
+  const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
+  if (s.n * s.c * s.h * s.w == 0) return;
+  if (!all_finite(weight, s.o * c * cells))
+    return conv2d_backward_input_plainly(dout, weight, dx, s);
+  const Padded padded = padded_output(s);
+  const int64_t plane = padded.plane(), image = s.o * plane, at_once = images_at_once(s.n, image);
+  float* images = static_cast<float*>(workspace);
+
+  for (int64_t n0 = 0; n0 < s.n; n0 += at_once) {
+    const int64_t n = least(at_once, s.n - n0), step = s.o * s.oh * s.ow;
+    pad_images(dout + n0 * step, n, s.o, step, s.oh, s.ow, padded, images);
+    for (int64_t y = 0; y < least(s.stride_h, s.h); ++y)
+      for (int64_t x = 0; x < least(s.stride_w, s.w); ++x) {
+        const Phase down(y, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h);
+        const Phase right(x, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w);
+        const int64_t start = (down.start - padded.top) * padded.width + right.start - padded.left;
+        const Grid grid = {down.pixels, right.pixels};
+        for (int64_t g = 0; g < s.groups; ++g) {
+          const float* filters = weight + g * o * c * cells;
+          const Windows windows = {images + g * o * plane + start,
+                                   grid,
+                                   image,
+                                   padded.width,
+                                   plane,
+                                   most(1, down.cells),
+                                   most(1, right.cells),
+                                   -down.back * padded.width,
+                                   -right.back,
+                                   1,
+                                   padded.width};
+          const Places places = {.data = dx + ((n0 * s.c + g * c) * s.h + y) * s.w + x,
+                                 .grid = grid,
+                                 .image_step = s.c * s.h * s.w,
+                                 .row_step = s.h * s.w,
+                                 .y_step = s.stride_h * s.w,
+                                 .x_step = s.stride_w,
+                                 .bias = nullptr,
+                                 .add = false};
+          multiply_blocked(
+              {c, n * grid.rows * grid.columns, o * down.cells * right.cells},
+              [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
+                pack_cells_of_phase(filters, s, down, right, i, rows, k0, depth, sliver);
+              },
+              [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
+                pack_windows(windows, j, columns, k0, depth, sliver);
+              },
+              places, images + image_floats(at_once, image));
+        }
+      }
+  }
+}
+
+// Chunks of the batch whose sums for the weights are made apart: where the weights are few, so are
+// the tasks that one product has.
+inline int64_t batch_chunks(const Conv2dSize& s) {
+  const int64_t o = s.o / s.groups, k = s.c / s.groups * s.kh * s.kw;
+  const int64_t tasks = divide_up(k, kTaskRows) * divide_up(o, kTaskColumns);
+  const double work = double(o) * double(k) * double(s.n) * double(s.oh * s.ow);
+  int64_t chunks = 1;
+  while (2 * chunks <= s.n && chunks * tasks < kManyTasks &&
+         2 * double(chunks) * kSerialWork <= work)
+    chunks *= 2;
+  return chunks;
+}
+
+// Of one chunk: padded images of a group, and a product.
+struct ChunkFloats {
+  int64_t at_once, images, product;
+
+  explicit ChunkFloats(const Conv2dSize& s) {
+    const int64_t c = s.c / s.groups, image = c * padded_input(s).plane();
+    at_once = images_at_once(divide_up(s.n, batch_chunks(s)), image);
+    images = image_floats(at_once, image);
+    product =
+        round_up(product_floats({c * s.kh * s.kw, s.o / s.groups, at_once * s.oh * s.ow}), 16);
+  }
+};
+
+int64_t conv2d_backward_weight_workspace(Conv2dSize s) {
+  const ChunkFloats floats(s);
+  const int64_t sums = s.c / s.groups * s.kh * s.kw * (s.o / s.groups);
+  return batch_chunks(s) * (floats.images + floats.product + sums) * int64_t(sizeof(float));
+}
+
+// x, dout of images [begin, end) of group g -> sums (c kh kw, o): windows times dout'
+inline void conv2d_backward_chunk(const float* x, const float* dout, float* sums, float* workspace,
+                                  const Conv2dSize& s, int64_t g, int64_t begin, int64_t end) {
+  const ChunkFloats floats(s);
+  const Padded padded = padded_input(s);
+  const int64_t o = s.o / s.groups, c = s.c / s.groups, k = c * s.kh * s.kw, pixels = s.oh * s.ow;
+  const int64_t step = s.c * s.h * s.w;
+  for (int64_t n0 = begin; n0 < end; n0 += floats.at_once) {
+    const int64_t n = least(floats.at_once, end - n0);
+    pad_images(x + n0 * step + g * c * s.h * s.w, n, c, step, s.h, s.w, padded, workspace);
+    const Windows windows = input_windows(s, padded, workspace, c * padded.plane());
+    // dout as windows of one cell: its rows are filters, its columns pixels.
+    const Windows gradients = {dout + (n0 * s.o + g * o) * pixels,
+                               {1, pixels},
+                               s.o * pixels,
+                               0,
+                               pixels,
+                               1,
+                               1,
+                               0,
+                               0,
+                               1,
+                               pixels};
+    const Places places = {.data = sums,
+                           .grid = {1, o},
+                           .image_step = 0,
+                           .row_step = o,
+                           .y_step = 0,
+                           .x_step = 1,
+                           .bias = nullptr,
+                           .add = n0 > begin};
+    multiply_blocked(
+        {k, o, n * pixels},
+        [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
+          pack_cells<kTileRows>(windows, i, rows, k0, depth, sliver);
+        },
+        [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
+          pack_cells<kTileColumns>(gradients, j, columns, k0, depth, sliver);
+        },
+        places, workspace + floats.images);
+  }
+}
+
+// x (n, c, h, w), dout (n, o, oh, ow) -> dweight (o, c / groups, kh, kw)
+void conv2d_backward_weight(const float* x, const float* dout, float* dweight, Conv2dSize s,
+                            void* workspace) {
+  const int64_t o = s.o / s.groups, k = s.c / s.groups * s.kh * s.kw, chunks = batch_chunks(s);
+  const ChunkFloats floats(s);
+  float* sums = static_cast<float*>(workspace);
+  float* rest = sums + chunks * o * k;
+  for (int64_t g = 0; g < s.groups; ++g) {
+    // A thread takes the room of its first chunk for all of them: it stays in its cache.
+    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t chunk = begin; chunk < end; ++chunk)
+        conv2d_backward_chunk(x, dout, sums + chunk * o * k,
+                              rest + begin * (floats.images + floats.product), s, g,
+                              s.n * chunk / chunks, s.n * (chunk + 1) / chunks);
+    });
+    float* to = dweight + g * o * k;
+    parallel_for(o * k, kElementwiseGrain / chunks, [&](int64_t begin, int64_t end) {
+      for (int64_t q = begin; q < end; ++q) {
+        float sum = 0.f;
+        for (int64_t chunk = 0; chunk < chunks && s.n > 0; ++chunk)
+          sum += sums[(chunk * k + q % k) * o + q / k];
+        to[q] = sum;
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA

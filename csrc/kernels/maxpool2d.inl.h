@@ -1,0 +1,72 @@
+// The largest of every window, and where in the window it stood.
+#include "windows.inl.h"
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
+
+// The largest so far of the windows of kLanes neighbouring outputs.
+struct Largest {
+  Vec value;
+  Bits place;
+
+  // Strictly larger, or the first NaN: so the first of equals stays.
+  void meet(Vec v, uint32_t here) {
+    const Bits better = Bits(v > value) | (Bits(v != v) & Bits(value == value));
+    value = floats((bits(v) & better) | (bits(value) & ~better));
+    place = (here & better) | (place & ~better);
+  }
+};
+
+// x (planes, h, w) -> out (planes, oh, ow), places (planes, oh, ow)
+void maxpool2d_forward(const float* x, float* out, uint8_t* places, Pool2dSize s) {
+  const int64_t grain = kElementwiseGrain / (s.ow * s.kh * s.kw + 1) + 1;
+  parallel_for(s.planes * s.oh, grain, [=](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* image = x + row / s.oh * s.h * s.w;
+      const int64_t top = row % s.oh * s.stride_h - s.pad_h;
+      const Span in = inside(top, 1, s.kh, s.h);
+      for (int64_t ox = 0; ox < s.ow; ox += kLanes) {
+        const int64_t n = least(s.ow - ox, kLanes), left = ox * s.stride_w - s.pad_w;
+        const Span across = cells_inside(left, s.stride_w, n, s.kw, s.w);
+        // Nothing is larger than the padding in a window of -inf: its first pixel has the place.
+        Largest largest = {broadcast(-__builtin_inff()), Bits{}};
+        for (int64_t l = 0; l < n && s.h * s.w > 0 && (top < 0 || left < 0); ++l)
+          largest.place[l] =
+              uint32_t(in.begin * s.kw + inside(left + l * s.stride_w, 1, s.kw, s.w).begin);
+        for (int64_t i = in.begin; i < in.end; ++i)
+          for (int64_t j = across.begin; j < across.end; ++j)
+            largest.meet(load_cells(image + (top + i) * s.w, s.w, left + j, s.stride_w, n,
+                                    -__builtin_inff()),
+                         uint32_t(i * s.kw + j));
+        store_upto(out + row * s.ow + ox, largest.value, n);
+        const Bytes narrow = __builtin_convertvector(largest.place, Bytes);
+        __builtin_memcpy(places + row * s.ow + ox, &narrow, uint64_t(n));
+      }
+    }
+  });
+}
+
+// places (planes, oh, ow), dout (planes, oh, ow) -> dx (planes, h, w), each plane by one thread,
+// window after window
+void maxpool2d_backward(const uint8_t* places, const float* dout, float* dx, Pool2dSize s) {
+  const int64_t plane = s.h * s.w, pixels = s.oh * s.ow;
+  const int64_t grain = kElementwiseGrain / (plane + pixels + 1) + 1;
+  const uint32_t kw = uint32_t(least(s.kw, 256));  // a division of 32 bits; places are below 256
+  parallel_for(s.planes, grain, [=](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      float* image = dx + p * plane;
+      for (int64_t q = 0; q < plane; ++q) image[q] = 0.f;
+      for (int64_t oy = 0, q = p * pixels; oy < s.oh; ++oy)
+        for (int64_t ox = 0; ox < s.ow; ++ox, ++q) {
+          const int64_t y = oy * s.stride_h - s.pad_h + places[q] / kw;
+          const int64_t x = ox * s.stride_w - s.pad_w + places[q] % kw;
+          if (y >= 0 && y < s.h && x >= 0 && x < s.w) image[y * s.w + x] += dout[q];
+        }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA

@@ -1,0 +1,118 @@
+"""Cases of conv2d_forward, conv2d_backward_input and conv2d_backward_weight."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .. import reference
+from ..typing import NDArray
+from .case import Arguments, Case, double, floats
+from .window import Windows, gamma
+
+tolerance = (
+    "|error| <= g (|x| conv |w| + |bias|), elementwise, with g = (k + 1) u / (1 - (k + 1) u) and\n"
+    "u = 2^-24: a sum of at most k products in any order, with or without fused multiply-add, and\n"
+    "the bias (Higham, Accuracy and Stability, 3.5). k is c / groups kh kw forward, o / groups kh kw\n"
+    "for the input, n oh ow for the weight"
+)
+
+_ARRAYS = ("x", "w", "bias", "dout")
+_OPTIONS = ("stride", "padding", "dilation", "groups")
+
+
+def _arguments(rng: np.random.Generator, kernel: str, windows: Windows) -> Arguments:
+    weight = (windows.o, windows.c // windows.groups, *windows.kernel)
+    options = windows.options(*_OPTIONS)
+    if kernel == "conv2d_forward":
+        x, w, bias = floats(rng, *windows.image), floats(rng, *weight), floats(rng, windows.o)
+        return {"x": x, "w": w, "bias": bias, **options}
+    dout = floats(rng, windows.n, windows.o, *windows.output)
+    if kernel == "conv2d_backward_input":
+        return {"dout": dout, "w": floats(rng, *weight), "shape": windows.image, **options}
+    return {"x": floats(rng, *windows.image), "dout": dout, "kernel": windows.kernel, **options}
+
+
+def _run(kernel: str, table: Any, arguments: Arguments) -> tuple[Any, ...]:
+    return (getattr(table, kernel)(**arguments),)
+
+
+def _terms(kernel: str, windows: Windows) -> int:
+    if kernel == "conv2d_forward":
+        return windows.c // windows.groups * windows.cells
+    if kernel == "conv2d_backward_input":
+        return windows.o // windows.groups * windows.cells
+    return windows.n * windows.output[0] * windows.output[1]
+
+
+def _bound(kernel: str, windows: Windows, arguments: Arguments) -> tuple[NDArray]:
+    """The error that any order of summation may make."""
+    sizes = {
+        name: np.abs(double(value)) if name in _ARRAYS else value
+        for name, value in arguments.items()
+    }
+    return (gamma(_terms(kernel, windows) + 1) * getattr(reference, kernel)(**sizes),)
+
+
+def case(kernel: str, windows: Windows) -> Case:
+    """One of the three products of a convolution."""
+    oh, ow = windows.output
+    outputs = windows.n * windows.o * oh * ow
+    weights = windows.o * (windows.c // windows.groups) * windows.cells
+    return Case(
+        kernel,
+        {"o": windows.o, **windows.sizes},
+        partial(_arguments, kernel=kernel, windows=windows),
+        partial(_run, kernel),
+        partial(_bound, kernel, windows),
+        flops=2 * outputs * (windows.c // windows.groups) * windows.cells,
+        bytes=4 * (windows.n * windows.c * windows.h * windows.w + weights + outputs),
+    )
+
+
+_shapes = [
+    Windows(0, 2, 5, 5, (3, 3), o=3),
+    Windows(2, 0, 5, 5, (3, 3), o=3),
+    Windows(2, 3, 5, 5, (3, 3), o=0),
+    Windows(2, 3, 0, 4, (2, 1), o=2, padding=(1, 0)),
+    Windows(1, 1, 1, 1, (1, 1)),
+    Windows(1, 1, 1, 1, (3, 3), padding=(1, 1)),
+    Windows(2, 3, 7, 5, (3, 2), o=4, padding=(1, 1)),
+    Windows(3, 2, 6, 9, (1, 1), o=3),
+    Windows(2, 2, 5, 5, (5, 5), o=3),
+    Windows(1, 2, 4, 4, (3, 3), o=2, padding=(5, 4)),  # windows of padding alone
+    # A tile of 4 to 14 filters, of 8 to 32 pixels: one less, all, one more.
+    *(Windows(2, 2, 4, 5, (2, 2), o=o, padding=(1, 0)) for o in (5, 6, 7, 13, 14, 15, 31, 33)),
+    *(Windows(3, 1, 1, w, (1, 3), o=2, padding=(0, 1)) for w in (7, 8, 9, 15, 16, 17, 31, 33)),
+    *(Windows(1, c, 3, 3, (3, 3), o=3, padding=(1, 1)) for c in (13, 14, 15)),
+    # Strides: each phase, pixels that no window sees, windows further apart than they are wide.
+    Windows(2, 3, 8, 8, (3, 3), o=4, stride=(2, 2), padding=(1, 1)),
+    Windows(2, 3, 9, 10, (3, 3), o=4, stride=(2, 3)),
+    Windows(2, 2, 11, 13, (2, 1), o=3, stride=(4, 3), padding=(1, 0)),
+    Windows(2, 2, 9, 9, (7, 7), o=3, stride=(2, 2), padding=(3, 3)),
+    # Dilation: with a divisor of the stride, with none.
+    Windows(2, 2, 9, 11, (3, 3), o=3, padding=(2, 2), dilation=(2, 2)),
+    Windows(2, 2, 12, 12, (3, 2), o=3, stride=(2, 3), padding=(2, 1), dilation=(2, 2)),
+    Windows(1, 2, 13, 13, (3, 3), o=3, stride=(4, 6), padding=(3, 4), dilation=(6, 4)),
+    Windows(2, 4, 6, 6, (3, 3), o=6, padding=(1, 1), groups=2),
+    Windows(2, 5, 6, 6, (3, 3), o=5, stride=(2, 2), padding=(1, 1), groups=5),
+    # Blocks of k: 512 cells and more.
+    Windows(1, 59, 4, 4, (3, 3), o=3, padding=(1, 1)),
+    Windows(2, 3, 3, 4, (3, 3), o=131, padding=(1, 1)),
+    # So many pixels that threads pack for themselves; so few weights that the batch is cut.
+    Windows(3, 2, 31, 29, (3, 3), o=3, padding=(1, 1)),
+    Windows(5, 4, 47, 47, (3, 3), o=14, padding=(1, 1)),
+]
+_kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
+tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
+benchmarks = [
+    case(kernel, windows)
+    for windows in (
+        Windows(128, 1, 28, 28, (3, 3), o=32, padding=(1, 1)),
+        Windows(128, 32, 14, 14, (3, 3), o=64, padding=(1, 1)),
+        Windows(16, 64, 28, 28, (3, 3), o=128, stride=(2, 2), padding=(1, 1)),
+    )
+    for kernel in _kernels
+]
