@@ -12,6 +12,7 @@ def assert_within(got: np.ndarray, exact: np.ndarray, bound: np.ndarray) -> None
     if exact.dtype.kind in "iub":
         np.testing.assert_array_equal(got, exact)
         return
+    got, exact = np.atleast_1d(got, exact)
     error = np.abs(got.astype(np.float64) - exact)
     outside = ~(error <= bound)  # NaN is outside
     if outside.any():

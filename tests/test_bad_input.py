@@ -23,6 +23,16 @@ def adam(**changed: Any) -> dict[str, Any]:
     return {**arguments, "learning_rate": f(1), "step": np.array([1]), **changed}
 
 
+def batch_norm(**changed: Any) -> dict[str, Any]:
+    channels = {name: f(3) for name in ("weight", "mean", "var")}
+    return {"x": f(2, 3, 4), "dout": f(2, 3, 4), **channels, **changed}
+
+
+def layer_norm(**changed: Any) -> dict[str, Any]:
+    arguments = {"x": f(2, 3), "dout": f(2, 3), "weight": f(3), "mean": f(2), "r": f(2)}
+    return {**arguments, **changed}
+
+
 def i(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
@@ -113,6 +123,38 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": f(3)}, TypeError, "labels has dtype float32, expected int64"),
     ("softmax_xent_forward", {"logits": f(3, 2), "labels": np.zeros(3, int), "weight": f(2)}, ValueError, "weight has shape (2,), expected (3,)"),
     ("softmax_xent_backward", {"saved": f(3, 2), "dloss": f(2)}, ValueError, "dloss has shape (2,), expected (3,)"),
+    ("softmax_forward", {"x": f(3)}, ValueError, "x has shape (3,), expected (n, c)"),
+    ("softmax_forward", {"x": f(3, 2).astype(int)}, TypeError, "x has dtype int64, expected float32"),
+    ("log_softmax_forward", {"x": f(3, 2), "out": f(2, 3)}, ValueError, "out has shape (2, 3), expected (3, 2)"),
+    ("softmax_backward", {"saved": f(3, 2, 1), "dout": f(3, 2)}, ValueError, "saved has shape (3, 2, 1), expected (n, c)"),
+    ("log_softmax_backward", {"saved": f(3, 2), "dout": f(2, 3)}, ValueError, "dout has shape (2, 3), expected (3, 2)"),
+    ("batch_norm_forward", {"x": f(2, 3), "weight": f(3), "bias": f(3)}, ValueError, "x has shape (2, 3), expected (n, c, s)"),
+    ("batch_norm_forward", {"x": f(2, 3, 4), "weight": f(2), "bias": f(3)}, ValueError, "weight has shape (2,), expected (3,)"),
+    ("batch_norm_forward", {"x": f(2, 3, 4), "weight": f(3), "bias": f(3, 1)}, ValueError, "bias has shape (3, 1), expected (3,)"),
+    ("batch_norm_forward", {"x": f(2, 3, 0), "weight": f(3), "bias": f(3)}, ValueError, "x has shape (2, 3, 0), expected at least one value a channel"),
+    ("batch_norm_backward", batch_norm(dout=f(2, 3, 5)), ValueError, "dout has shape (2, 3, 5), expected (2, 3, 4)"),
+    ("batch_norm_backward", batch_norm(mean=f(2)), ValueError, "mean has shape (2,), expected (3,)"),
+    ("batch_norm_backward", batch_norm(var=f(3).astype(np.float64)), TypeError, "var has dtype float64, expected float32"),
+    ("layer_norm_forward", {"x": f(2, 3, 4), "weight": f(3), "bias": f(3)}, ValueError, "x has shape (2, 3, 4), expected (n, d)"),
+    ("layer_norm_forward", {"x": f(2, 3), "weight": f(2), "bias": f(3)}, ValueError, "weight has shape (2,), expected (3,)"),
+    ("layer_norm_forward", {"x": f(2, 3), "weight": f(3), "bias": None}, TypeError, "bias is a NoneType, expected a"),
+    ("layer_norm_backward", layer_norm(dout=f(3, 2)), ValueError, "dout has shape (3, 2), expected (2, 3)"),
+    ("layer_norm_backward", layer_norm(mean=f(3)), ValueError, "mean has shape (3,), expected (2,)"),
+    ("layer_norm_backward", layer_norm(r=f(3)), ValueError, "r has shape (3,), expected (2,)"),
+    ("reduce_sum", {"x": f(2, 3), "axes": (2,)}, ValueError, "axes is (2,), expected different axes of x, 0 <= axis < 2"),
+    ("reduce_mean", {"x": f(2, 3), "axes": (1, 1)}, ValueError, "axes is (1, 1), expected different axes of x, 0 <= axis < 2"),
+    ("reduce_var", {"x": f(2, 3), "axes": (-1,)}, ValueError, "axes is (-1,), expected different axes of x, 0 <= axis < 2"),
+    ("reduce_sum", {"x": f(2, 3), "axes": (0,), "out": f(2)}, ValueError, "out has shape (2,), expected (3,)"),
+    ("reduce_max", {"x": f(2, 0), "axes": (1,)}, ValueError, "x has no element along axis 1, expected at least one"),
+    ("reduce_min", {"x": [1.0], "axes": (0,)}, TypeError, "x is a list, expected a"),
+    ("argmax", {"x": f(2, 3), "axis": 2}, ValueError, "axes is (2,), expected different axes of x, 0 <= axis < 2"),
+    ("argmin", {"x": f(0, 3), "axis": 0}, ValueError, "x has no element along axis 0, expected at least one"),
+    ("argmax", {"x": f(2, 3), "axis": 0, "out": f(3)}, TypeError, "out has dtype float32, expected int64"),
+    ("bias_activation_forward", {"x": f(2, 3), "bias": f(3), "activation": "relu"}, ValueError, "x has shape (2, 3), expected (n, c, s)"),
+    ("bias_activation_forward", {"x": f(2, 3, 4), "bias": f(2), "activation": "relu"}, ValueError, "bias has shape (2,), expected (3,)"),
+    ("bias_activation_forward", {"x": f(2, 3, 4), "bias": f(3), "activation": "gelu"}, ValueError, "activation is 'gelu', expected relu, sigmoid, tanh"),
+    ("bias_activation_backward", {"saved": f(2, 3, 4), "dout": f(2, 3), "activation": "tanh"}, ValueError, "dout has shape (2, 3), expected (2, 3, 4)"),
+    ("bias_activation_backward", {"saved": f(2, 3, 4), "dout": f(2, 3, 4), "activation": ""}, ValueError, "activation is '', expected relu, sigmoid, tanh"),
     ("gather_rows", {"table": f(4), "rows": i(0)}, ValueError, "table has shape (4,), expected (v, d)"),
     ("gather_rows", {"table": f(4, 2), "rows": i(0).reshape(1, 1)}, ValueError, "rows has shape (1, 1), expected (n,)"),
     ("gather_rows", {"table": f(4, 2), "rows": f(1)}, TypeError, "rows has dtype float32, expected int64"),
@@ -320,7 +362,7 @@ def test_a_result_too_large_for_memory_is_a_memory_error(rows: int) -> None:
 def test_an_unknown_kernel_is_an_attribute_error_that_lists_the_known() -> None:
     import baregrad as bg
 
-    with pytest.raises(AttributeError, match=r"no kernel 'gem', only adam_step, gemm"):
+    with pytest.raises(AttributeError, match=r"no kernel 'gem', only abs_backward, .*, gemm, "):
         bg.kernels.cpu.gem  # noqa: B018
     with pytest.raises(AttributeError, match="expected one of"):
         bg.kernels.tpu  # noqa: B018

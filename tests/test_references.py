@@ -78,6 +78,79 @@ def test_softmax_xent_is_the_textbook_formula(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(loss, -np.log(softmax[np.arange(4), labels]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax"])
+def test_softmax(kind: str, rng: np.random.Generator) -> None:
+    forward, backward = (getattr(reference, f"{kind}_{way}") for way in ("forward", "backward"))
+    x, dout = rng.standard_normal((2, 4, 6))
+    want = numeric_gradient(forward, x, dout)
+    np.testing.assert_allclose(backward(forward(x), dout), want, atol=1e-8)
+    softmax = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    textbook = softmax if kind == "softmax" else np.log(softmax)
+    np.testing.assert_allclose(forward(x), textbook, rtol=1e-12)
+
+
+@pytest.mark.parametrize("s", [1, 3])
+def test_batch_norm(s: int, rng: np.random.Generator) -> None:
+    x, dout = rng.standard_normal((2, 5, 4, s))
+    weight, bias = rng.standard_normal((2, 4))
+    forward = reference.batch_norm_forward
+    _, mean, var = forward(x, weight, bias, epsilon=0.1)
+    np.testing.assert_allclose(mean, x.mean(axis=(0, 2)), rtol=1e-12)
+    np.testing.assert_allclose(var, x.var(axis=(0, 2)), rtol=1e-12)
+    dx, dweight, dbias = reference.batch_norm_backward(x, dout, weight, mean, var, epsilon=0.1)
+    for got, function, at in (
+        (dx, lambda v: forward(v, weight, bias, epsilon=0.1)[0], x),
+        (dweight, lambda v: forward(x, v, bias, epsilon=0.1)[0], weight),
+        (dbias, lambda v: forward(x, weight, v, epsilon=0.1)[0], bias),
+    ):
+        np.testing.assert_allclose(got, numeric_gradient(function, at, dout), atol=1e-7)
+
+
+def test_layer_norm(rng: np.random.Generator) -> None:
+    x, dout = rng.standard_normal((2, 5, 4))
+    weight, bias = rng.standard_normal((2, 4))
+    forward = reference.layer_norm_forward
+    _, mean, r = forward(x, weight, bias, epsilon=0.1)
+    np.testing.assert_allclose(mean, x.mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(r, 1 / np.sqrt(x.var(axis=1) + 0.1), rtol=1e-12)
+    dx, dweight, dbias = reference.layer_norm_backward(x, dout, weight, mean, r)
+    for got, function, at in (
+        (dx, lambda v: forward(v, weight, bias, epsilon=0.1)[0], x),
+        (dweight, lambda v: forward(x, v, bias, epsilon=0.1)[0], weight),
+        (dbias, lambda v: forward(x, weight, v, epsilon=0.1)[0], bias),
+    ):
+        np.testing.assert_allclose(got, numeric_gradient(function, at, dout), atol=1e-7)
+
+
+@pytest.mark.parametrize("activation", ["relu", "sigmoid", "tanh"])
+def test_bias_activation(activation: str, rng: np.random.Generator) -> None:
+    x, dout = rng.standard_normal((2, 3, 4, 2))
+    bias = rng.standard_normal(4)
+
+    def forward(x: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        return reference.bias_activation_forward(x, bias, activation=activation)
+
+    dx, dbias = reference.bias_activation_backward(forward(x, bias), dout, activation=activation)
+    want = numeric_gradient(lambda v: forward(v, bias), x, dout)
+    np.testing.assert_allclose(dx, want, atol=1e-8)
+    want = numeric_gradient(lambda v: forward(x, v), bias, dout)
+    np.testing.assert_allclose(dbias, want, atol=1e-8)
+
+
+@pytest.mark.parametrize("axes", [(0,), (1, 2), (2, 0, 1), ()])
+def test_reductions_are_those_of_numpy(axes: tuple[int, ...], rng: np.random.Generator) -> None:
+    x = rng.standard_normal((3, 4, 5))
+    for kind in ("sum", "mean", "max", "min"):
+        want = getattr(np, kind)(x, axis=axes)
+        got = getattr(reference, f"reduce_{kind}")(x, axes)
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
+    got = reference.reduce_var(x, axes, correction=0)
+    np.testing.assert_allclose(got, x.var(axis=axes), rtol=1e-12, atol=1e-15)
+    if len(axes) == 1:
+        np.testing.assert_array_equal(reference.argmax(x, axes[0]), x.argmax(axis=axes[0]))
+        np.testing.assert_array_equal(reference.argmin(x, axes[0]), x.argmin(axis=axes[0]))
+
+
 def test_adam_step_is_the_algorithm_of_the_paper(rng: np.random.Generator) -> None:
     param, m, v = rng.standard_normal(5), np.zeros(5), np.zeros(5)
     theta, first, second = param.copy(), 0.0, 0.0

@@ -209,21 +209,24 @@ inline auto is_better(Number b, Number a) {
     return (b < a) | ((b != b) & (a == a));
 }
 
-// x (length, columns), rows `step` apart -> out (columns,)
+// x (length, columns <= kColumns), rows `step` apart -> out (columns,)
 template <class Op>
 inline void places_in_columns(const float* x, int64_t length, int64_t step, int64_t columns,
                               int64_t* out) {
-  for_vectors(columns, [=](auto lanes, int64_t j) {
-    Vec best = lanes.read(x + j);
-    Int place = {};
-    for (int64_t i = 1; i < length; ++i) {
-      const Vec v = lanes.read(x + i * step + j);
-      const Int better = is_better<Op>(v, best);
-      best = better ? v : best;
-      place = better ? Int{} + int32_t(i) : place;
-    }
-    for (int64_t l = 0; l < least(kLanes, columns - j); ++l) out[j + l] = place[l];
-  });
+  float best[kColumns];
+  int32_t place[kColumns] = {};
+  for_vectors(columns, [&](auto lanes, int64_t j) { store(best + j, lanes.read(x + j)); });
+  for (int64_t i = 1; i < length; ++i)
+    for_vectors(columns, [&](auto lanes, int64_t j) {
+      const Vec v = lanes.read(x + i * step + j), before = load(best + j);
+      const Int better = is_better<Op>(v, before);
+      Int places;
+      __builtin_memcpy(&places, place + j, sizeof places);
+      places = better ? Int{} + int32_t(i) : places;
+      store(best + j, better ? v : before);
+      __builtin_memcpy(place + j, &places, sizeof places);
+    });
+  for (int64_t j = 0; j < columns; ++j) out[j] = place[j];
 }
 
 template <class Op>
@@ -235,7 +238,9 @@ void place(const float* x, const Extents& kept, const Strides& kept_strides, int
   if (kept_strides.step[last] == 1 && step != 1 && length <= INT32_MAX)
     return for_rows<1>(kept, {kept_strides}, round_up(grain, kColumnGrain),
                        [=](int64_t k, const int64_t* offset, int64_t n) {
-                         places_in_columns<Op>(x + offset[0], length, step, n, out + k);
+                         for (int64_t j = 0; j < n; j += kColumns)
+                           places_in_columns<Op>(x + offset[0] + j, length, step,
+                                                 least(kColumns, n - j), out + k + j);
                        });
   parallel_for(elements(kept), grain, [=, &kept, &kept_strides](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {

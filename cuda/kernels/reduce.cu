@@ -1,7 +1,7 @@
 // Reductions over any axes: a block of kThreads combines the elements of one output, or of kWarp
 // neighbouring outputs whose elements lie side by side. Where little is kept and much reduced, the
 // reduced elements are cut into pieces, whose totals a second kernel combines in order.
-#include <math_constants.h>
+#include <math.h>
 
 #include "strided.cuh"
 #include "sums.cuh"
@@ -29,14 +29,14 @@ struct MaxFold {
   __device__ static double combine(double a, double b) { return b > a || b != b ? b : a; }
   __device__ void take(float x, float) { best = combine(best, x); }
   __device__ double get() const { return best; }
-  double best = -CUDART_INF;
+  double best = -INFINITY;
 };
 
 struct MinFold {
   __device__ static double combine(double a, double b) { return b < a || b != b ? b : a; }
   __device__ void take(float x, float) { best = combine(best, x); }
   __device__ double get() const { return best; }
-  double best = CUDART_INF;
+  double best = INFINITY;
 };
 
 struct Reduction {
