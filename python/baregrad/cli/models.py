@@ -57,27 +57,19 @@ def build(name: str, shape: Shape, outputs: int) -> nn.Sequential:
     if len(shape) != 3:
         raise ValueError(f"[cnn] an input has shape {shape}, expected an image (c, h, w)")
     channels, height, width = shape
-    conv, pool = named(nn, "Conv2d"), named(nn, "MaxPool2d")
     return nn.Sequential(
-        conv(channels, 32, 3, padding=1),
+        nn.Conv2d(channels, 32, 3, padding=1),
         nn.ReLU(),
-        pool(2),
-        conv(32, 64, 3, padding=1),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
         nn.ReLU(),
-        pool(2),
-        named(nn, "Flatten")(),
-        named(nn, "Dropout")(0.25),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.25),
         nn.Linear(64 * (height // 4) * (width // 4), 128),
         nn.ReLU(),
         nn.Linear(128, outputs),
     )
-
-
-def named(module: Any, name: str) -> Any:
-    """A class of nn or optim. NotImplementedError if this build lacks it."""
-    if not hasattr(module, name):
-        raise NotImplementedError(f"[{module.__name__}] there is no {name} in this build yet")
-    return getattr(module, name)
 
 
 def preprocessing(splits: Splits, flat: bool) -> dict[str, Any]:

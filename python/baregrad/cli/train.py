@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,15 @@ import numpy as np
 
 from .. import nn, optim, random, saving
 from ..train import Metrics, evaluate, fit
-from ..train.fit import learning_rate
 from ..utils.data import DataLoader
 from . import models, options
 
 HELP = "train a network on a data set or on a table of your own, and save it"
-_OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+_OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+    "sgd": optim.SGD,
+}
 _VALID_BATCH = 1_000
 
 
@@ -68,32 +71,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _HalfCosine:
-    """The learning rate falls to 0 over the epochs, slowly at both ends."""
-
-    def __init__(self, optimizer: Any, epochs: int) -> None:
-        self.groups = getattr(optimizer, "param_groups", None)
-        self.optimizer, self.epochs, self.done = optimizer, epochs, 0
-        self.lr = learning_rate(optimizer)
-
-    def step(self) -> None:
-        """One more epoch is done."""
-        self.done += 1
-        rate = self.lr * (1 + math.cos(math.pi * min(1, self.done / self.epochs))) / 2
-        for group in self.groups or ():
-            group["lr"] = rate
-        if self.groups is None:
-            self.optimizer.lr = rate
-
-    def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"done": self.done}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.done = state["done"]
-
-
 def _train(args: argparse.Namespace) -> None:
     splits = options.load_data(args)
     said = models.preprocessing(splits, flat=args.model != "cnn")
@@ -105,9 +82,8 @@ def _train(args: argparse.Namespace) -> None:
     random.manual_seed(args.seed)
     shape = train.tensors[0].shape[1:]
     model = models.build(args.model, shape, len(splits.classes) or 1).to(args.device)
-    loss = nn.CrossEntropyLoss() if splits.classes else models.named(nn, "MSELoss")()
-    make = models.named(optim, _OPTIMIZERS[args.optimizer])
-    optimizer = make(model.parameters(), lr=args.lr or recipe.lr)
+    loss = nn.CrossEntropyLoss() if splits.classes else nn.MSELoss()
+    optimizer = _OPTIMIZERS[args.optimizer](model.parameters(), lr=args.lr or recipe.lr)
     start = time.perf_counter()
     try:
         history = fit(
@@ -117,7 +93,7 @@ def _train(args: argparse.Namespace) -> None:
             epochs=epochs,
             optimizer=optimizer,
             loss=loss,
-            scheduler=_HalfCosine(optimizer, epochs),
+            scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs),
             patience=args.patience,
             log=args.log,
             checkpoint=args.checkpoint,
