@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
             f"[evaluate] {args.data} has {len(splits.classes)} classes, expected "
             f"{len(network.classes)} like {args.model}"
         )
-    loss = nn.CrossEntropyLoss() if splits.classes else models.named(nn, "MSELoss")()
+    loss = nn.CrossEntropyLoss() if splits.classes else nn.MSELoss()
     with options.machine(args):
         test = models.prepared_set(splits.test, network.said)
         metrics = evaluate(network.model.to(args.device), DataLoader(test, 1_000), loss)
