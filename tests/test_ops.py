@@ -169,7 +169,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.ones(2, 2, 3) @ bg.ones(3, 3, 2), ValueError, "whose batches do not broadcast"),
     (lambda: bg.ones(2, 3).mm(bg.ones(3)), ValueError, r"\[mm\] operands have shapes .* expected two matrices"),
     (lambda: bg.ones(2, 2) @ bg.ones(2, 2).double(), TypeError, r"b has dtype float64, expected float32: use b.float\(\)"),
-    (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2).double()), TypeError, r"\[conv2d\] weight has dtype float64, expected float32: use weight.float\(\)"),
+    (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2).double()), TypeError, r"\[conv2d\] x has dtype float32, expected float64: use x.double\(\)"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), padding="full"), ValueError, "padding is 'full'"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), stride=2, padding="same"), ValueError, "expected 1 with padding 'same'"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), bg.ones(1), activation="swish"), ValueError, "activation is 'swish', expected one of relu"),

@@ -167,6 +167,16 @@ def test_the_first_step_moves_every_element_by_the_learning_rate():
     np.testing.assert_allclose(param.detach().numpy(), [0.5, 2.5, 2.5], rtol=2e-5)
 
 
+def test_epsilon_stands_outside_the_root():
+    """Lecture 000, slide 12, has it inside: a first step of 7.07e-4 for this gradient."""
+    param = nn.Parameter(np.zeros(1))
+    give_grad(param, [1e-4])
+    optim.Adam([param], lr=1e-3, eps=1e-8).step()
+    assert -param.item() == pytest.approx(1e-3 * 1e-4 / (1e-4 + 1e-8), rel=1e-12)
+    inside = 1e-3 * 1e-4 / np.sqrt(1e-8 + 1e-8)
+    assert inside == pytest.approx(7.07e-4, rel=1e-3)
+
+
 def test_a_parameter_without_gradient_stays_and_counts_its_own_steps():
     late, other = parameter(1), parameter(1)
     optimizer = optim.Adam([late, other], lr=0.5)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .. import ops
+from ..backend import _outside
 from ..ops.arguments import operand
 from ..recording import no_grad
 from ..tensor import Tensor
@@ -49,7 +50,9 @@ def _dim(op: str, input: Tensor, dim: int | None) -> int:
     guess = 0 if operand(op, "input", input).ndim in (0, 1, 3) else 1
     if dim is not None:
         return dim
-    warnings.warn(f"[{op}] there is no dim, taken as {guess}: say dim={guess}", stacklevel=3)
+    warnings.warn(
+        f"[{op}] there is no dim, taken as {guess}: say dim={guess}", stacklevel=_outside()
+    )
     return guess
 
 

@@ -74,6 +74,6 @@ def _both(op: str, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tup
         weight = x._made(x._backend.full(x.shape[1:2], 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(x.shape[1:2], 0.0, x.dtype), None)
-    same_device(op, x=x, weight=weight, bias=bias)
-    same_floats(op, x=x, weight=weight, bias=bias)
+    same_device(op, weight=weight, x=x, bias=bias)
+    same_floats(op, weight=weight, x=x, bias=bias)
     return weight, bias

@@ -76,7 +76,7 @@ def conv2d(
     padding is a width or "valid" or, with stride 1, "same". activation, the name of an elementwise
     op such as "relu", follows in the same pass where it can.
     """
-    given = {"x": x, "weight": weight, **({} if bias is None else {"bias": bias})}
+    given = {"weight": weight, "x": x, **({} if bias is None else {"bias": bias})}
     for name, value in given.items():
         operand("conv2d", name, value)
     same_device("conv2d", **given)

@@ -51,8 +51,8 @@ def layer_norm(
         weight = x._made(x._backend.full(shape, 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(shape, 0.0, x.dtype), None)
-    same_device(op, x=x, weight=weight, bias=bias)
-    same_floats(op, x=x, weight=weight, bias=bias)
+    same_device(op, weight=weight, x=x, bias=bias)
+    same_floats(op, weight=weight, x=x, bias=bias)
     d = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), d)
     out = LayerNorm.apply(rows, weight.reshape(d), bias.reshape(d), epsilon=eps)
