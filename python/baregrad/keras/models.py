@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn, optim, train
+from .. import nn, optim, tensorfile, train
 from ..autograd import no_grad
 from ..nn import functional as F  # noqa: N812
-from ..saving import read, save
+from ..saving import save
 from ..tensor import Tensor, from_numpy
 from ..typing import ArrayLike, NDArray, Shape
 from ..utils.data import DataLoader, TensorDataset
@@ -271,7 +271,7 @@ class Sequential:
 
 def load_model(path: str | PathLike[str]) -> Sequential:
     """The model that `Sequential.save` wrote, compiled as it was. ValueError for another file."""
-    state, metadata = read(path)
+    state, metadata = tensorfile.read("load_model", path)
     if "keras" not in metadata:
         raise ValueError(
             f"[load_model] {path} holds no Keras model, expected one of Sequential.save"
