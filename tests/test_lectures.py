@@ -31,7 +31,8 @@ def test_the_classifier_of_003_prints_ten_falling_losses(
     run("003_classifier.py")
     printed = capsys.readouterr().out
     losses = [
-        float(x) for x in re.findall(r"^Epoch \[\d+/1000\], Loss: (\d\.\d{4})$", printed, re.M)
+        float(x)
+        for x in re.findall(r"^Epoch \[\d+/1000\], Loss: (\d\.\d{4})$", printed, re.MULTILINE)
     ]
     assert len(losses) == 10
     assert losses == sorted(losses, reverse=True)
