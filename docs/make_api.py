@@ -29,7 +29,7 @@ CONSTANTS = {
     "kernels": "The tables: `bg.kernels.cpu.gemm(a, b)` on plain arrays.",
 }
 ATTRIBUTES = {
-    "data": "The raw array: NumPy's on the CPU, the backend's own elsewhere.",
+    "array": "The raw array: NumPy's on the CPU, the backend's own elsewhere.",
     "grad": "The gradient that backward left, a tensor, or None.",
     "grad_fn": "The op that made it, or None; its `.parents` are what it came from.",
     "requires_grad": "Whether backward leaves a gradient here or below.",

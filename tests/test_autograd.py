@@ -223,8 +223,8 @@ def test_gradients_that_two_leaves_share_are_two_arrays() -> None:
     y.reshape(2, 1).reshape(2).backward(dout)
     assert x.grad is not None
     assert y.grad is not None
-    assert not np.shares_memory(x.grad.data, dout.data)
-    assert not np.shares_memory(x.grad.data, y.grad.data)
+    assert not np.shares_memory(x.grad.array, dout.array)
+    assert not np.shares_memory(x.grad.array, y.grad.array)
     x.reshape(2).backward(dout)
     np.testing.assert_array_equal(dout.numpy(), [5, 7])
     np.testing.assert_array_equal(x.grad.numpy(), [10, 14])
@@ -233,7 +233,7 @@ def test_gradients_that_two_leaves_share_are_two_arrays() -> None:
 def test_a_function_may_return_dout_itself_for_several_inputs() -> None:
     class Add(Function):
         def forward(self, a: Any, b: Any) -> Any:
-            return bg.from_numpy(a + b).data
+            return bg.from_numpy(a + b).array
 
         def backward(self, dout: Any) -> tuple[Any, Any]:
             return dout, dout
@@ -244,7 +244,7 @@ def test_a_function_may_return_dout_itself_for_several_inputs() -> None:
     assert a.grad is not None
     assert b.grad is not None
     assert (a.grad.item(), b.grad.item()) == (2, 1)
-    assert not np.shares_memory(a.grad.data, b.grad.data)
+    assert not np.shares_memory(a.grad.array, b.grad.array)
 
 
 def test_a_gradient_given_by_the_caller_is_never_added_into() -> None:

@@ -274,9 +274,9 @@ def test_the_log_has_null_where_there_is_no_number(tmp_path):
 
 def test_a_loss_that_is_not_finite_names_the_first_op_that_made_it_so():
     model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 2))
-    model[2].weight.data[...] = 3e38
+    model[2].weight.array[...] = 3e38
     points = np.full((4, 2), 1e5, np.float32)
-    model[0].weight.data[...] = 1
+    model[0].weight.array[...] = 1
     batch = (points, np.zeros(4, np.int64))
     with pytest.raises(FloatingPointError, match=r"first op with such an output is .*, \(4, 2\)$"):
         fit(model, [batch], epochs=1, progress=False)
@@ -287,7 +287,7 @@ def test_a_loss_that_is_not_finite_because_of_the_data_or_a_parameter_says_so():
     batch = (np.full((4, 2), np.inf, np.float32), np.zeros(4, np.int64))
     with pytest.raises(FloatingPointError, match=r"the data that went into \w+ is not finite"):
         fit(model, [batch], epochs=1, progress=False)
-    model[1].bias.data[0] = np.nan
+    model[1].bias.array[0] = np.nan
     batch = (np.zeros((4, 2), np.float32), np.zeros(4, np.int64))
     with pytest.raises(
         FloatingPointError, match=r"the parameter 1\.bias that went into \w+ is not"

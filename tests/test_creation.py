@@ -73,12 +73,12 @@ def test_random_integers_are_in_their_range() -> None:
 
 def test_shares_memory_where_that_is_possible() -> None:
     array = np.zeros(3, np.float32)
-    assert np.shares_memory(bg.as_tensor(array).data, array)
-    assert np.shares_memory(bg.from_dlpack(array).data, array)
-    assert not np.shares_memory(bg.tensor(array).data, array)
+    assert np.shares_memory(bg.as_tensor(array).array, array)
+    assert np.shares_memory(bg.from_dlpack(array).array, array)
+    assert not np.shares_memory(bg.tensor(array).array, array)
     assert bg.as_tensor(array, bg.int64).dtype == bg.int64
     strided = np.zeros((4, 4), np.float32)[::2, 1]
-    assert np.shares_memory(bg.from_numpy(strided).data, strided)
+    assert np.shares_memory(bg.from_numpy(strided).array, strided)
 
 
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [

@@ -53,7 +53,7 @@ def test_two_gradients_share_no_memory() -> None:
     da, db = bg.autograd.grad(a + b, (a, b), bg.ones(1))
     assert da is not None
     assert db is not None
-    assert not np.shares_memory(da.data, db.data)
+    assert not np.shares_memory(da.array, db.array)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_integers_slices_and_none_give_numpys_view(index: Any, rng: np.random.Ge
     array = rng.standard_normal(SHAPE, np.float32)
     x = bg.from_numpy(array)
     np.testing.assert_array_equal(x[index].numpy(), array[index])
-    assert x[index].numel() == 0 or np.shares_memory(x[index].data, array)
+    assert x[index].numel() == 0 or np.shares_memory(x[index].array, array)
 
 
 @pytest.mark.parametrize("index", ARRAYS, ids=ids)

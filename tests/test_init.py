@@ -77,10 +77,10 @@ def test_the_same_seed_draws_the_same_values():
 
 def test_the_memory_stays_and_a_saved_value_is_missed():
     layer = nn.Linear(2, 2)
-    data = layer.weight.data
+    data = layer.weight.array
     out = layer(bg.tensor(np.ones((1, 2), np.float32), requires_grad=True))
     nn.init.zeros_(layer.weight)
-    assert layer.weight.data is data
+    assert layer.weight.array is data
     with pytest.raises(RuntimeError, match="changed in place"):
         out.backward(bg.tensor(np.ones((1, 2), np.float32)))
 

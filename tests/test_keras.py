@@ -81,7 +81,9 @@ def test_the_loss_is_the_same_with_class_numbers() -> None:
     x, y = digits()
     one_hot, numbers = dense(), dense()
     numbers.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    bg.manual_seed(1)
     a = one_hot.fit(x, y, epochs=1, verbose=0, shuffle=False)
+    bg.manual_seed(1)
     b = numbers.fit(x, y.argmax(axis=1), epochs=1, verbose=0, shuffle=False)
     assert a.history["loss"][0] == pytest.approx(b.history["loss"][0], rel=1e-5)
     assert a.history["accuracy"] == b.history["accuracy"]
@@ -92,8 +94,8 @@ def test_a_squared_error_of_one_hot_rows_has_an_accuracy(loss: str) -> None:
     x, y = digits()
     model = dense()
     model.compile("adam", loss, metrics=["accuracy"])
-    history = model.fit(x, y, epochs=1, verbose=0).history
-    assert history["accuracy"][0] > 0.2
+    history = model.fit(x, y, epochs=5, verbose=0).history
+    assert history["accuracy"][-1] > 0.2
 
 
 def test_two_classes_with_one_sigmoid() -> None:

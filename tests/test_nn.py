@@ -134,8 +134,8 @@ def test_tensors_on_two_devices_are_refused():
 
 def test_to_the_device_where_it_is_changes_nothing():
     layer = nn.Linear(2, 2)
-    data = layer.weight.data
-    assert layer.to("cpu").weight.data is data
+    data = layer.weight.array
+    assert layer.to("cpu").weight.array is data
 
 
 def test_to_an_unknown_device_or_an_integer_type_is_refused():

@@ -78,7 +78,7 @@ def test_an_array_on_the_left_does_not_swallow_the_tensor() -> None:
 def test_detach_leaves_the_graph_and_shares_memory() -> None:
     x = bg.tensor([1.0], requires_grad=True)
     assert not x.detach().requires_grad
-    assert x.detach().numpy() is x.data
+    assert x.detach().numpy() is x.array
 
 
 def test_travels_between_devices_and_types_with_its_gradient(device: str) -> None:
@@ -114,7 +114,7 @@ def test_can_be_copied_deeply() -> None:
     x = bg.tensor([1.0, 2.0], requires_grad=True)
     twin = copy.deepcopy(x)
     assert twin.requires_grad
-    assert not np.shares_memory(twin.data, x.data)
+    assert not np.shares_memory(twin.array, x.array)
 
 
 def test_the_list_of_names_is_the_one_in_the_documentation() -> None:
@@ -128,7 +128,7 @@ def test_the_list_of_names_is_the_one_in_the_documentation() -> None:
 def test_the_list_of_names_is_short_and_each_says_what_it_is() -> None:
     names = {name for name in dir(bg.Tensor) if not name.startswith("_")}
     assert len(names) <= 90
-    for name in names - {"data", "grad", "grad_fn", "requires_grad"}:
+    for name in names - {"array", "grad", "grad_fn", "requires_grad"}:
         assert inspect.getattr_static(bg.Tensor, name).__doc__, name
 
 
@@ -172,3 +172,19 @@ def test_an_operand_on_another_device_is_refused(devices: tuple[str, str]) -> No
     here, there = (bg.tensor([[1.0]], device=device) for device in devices)
     with pytest.raises(TypeError, match=r"\[gemm\] b is a .*, expected a"):
         here @ there
+
+
+def test_data_is_the_memory_outside_the_graph() -> None:
+    w = bg.tensor([1.0, 2.0], requires_grad=True)
+    w.data -= 0.5 * bg.ones(2)
+    w.data[0] = 7
+    assert w.tolist() == [7, 1.5]
+    assert w.requires_grad
+    assert not w.data.requires_grad
+    y = w * w
+    w.data.zero_()  # as in PyTorch, unseen: the answer is wrong, and nobody says so
+    y.sum().backward()
+    w.data = bg.tensor([3.0])
+    assert w.shape == (1,)
+    with pytest.raises(IndexError, match="item"):
+        y.sum().data[0]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Function",
+    "Variable",
     "Version",
     "backward",
     "enable_grad",
@@ -76,13 +77,13 @@ class Function:
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
         """Run forward on the inputs' arrays; remember this Function if a gradient may be asked."""
         function = cls()._over(inputs)
-        return function._gives(inputs, function.forward(*[t.data for t in inputs], **options))
+        return function._gives(inputs, function.forward(*[t.array for t in inputs], **options))
 
     @classmethod
     def apply_all(cls, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
         """As apply, for a forward that returns several arrays."""
         function = cls()._over(inputs)
-        array, *others = function.forward(*[t.data for t in inputs], **options)
+        array, *others = function.forward(*[t.array for t in inputs], **options)
         return function._gives(inputs, array), *[inputs[0]._made(x, None) for x in others]
 
     def _over(self, inputs: tuple[Tensor, ...]) -> Self:
@@ -102,7 +103,7 @@ class Function:
         self.parents = tuple([(t.grad_fn or t) if t.requires_grad else None for t in inputs])
         self.shapes = tuple([t.shape for t in inputs])
         saved = set(map(id, self.saved))
-        watched = [t._version for t in (*inputs, out) if id(t.data) in saved]
+        watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
         self._versions = tuple([(version, version.number) for version in watched])
         return out
 
@@ -195,4 +196,4 @@ def _parents_first(roots: Sequence[Node]) -> list[Node]:
     return order
 
 
-from .derivatives import grad, gradcheck
+from .derivatives import Variable, grad, gradcheck

@@ -118,3 +118,8 @@ def gradcheck(
 
 def _tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:  # noqa: N802
+    """The tensor itself: since PyTorch 0.4 a tensor is its own Variable (lecture 004's listing)."""
+    return data.requires_grad_() if requires_grad else data

@@ -31,7 +31,7 @@ class Protocols:
         return self._host("__dlpack_device__").__dlpack_device__()
 
     def _host(self: Any, op: str) -> NDArray:
-        if not isinstance(self.data, np.ndarray):
+        if not isinstance(self.array, np.ndarray):
             raise BufferError(f"[{op}] the tensor is on {self.device}, expected x.cpu()")  # noqa: TRY004  as DLPack asks
         return self.numpy()
 
@@ -66,7 +66,7 @@ class Protocols:
         return bool((self == value).any())
 
     def __repr__(self: Any) -> str:
-        text = np.array2string(self._backend.to_numpy(self.data), separator=", ", prefix="tensor(")
+        text = np.array2string(self._backend.to_numpy(self.array), separator=", ", prefix="tensor(")
         notes = [text]
         if self.numel() == 0 and self.shape != (0,):
             notes.append(f"size={self.shape}")
@@ -83,7 +83,7 @@ class Protocols:
     def __reduce_ex__(self: Any, _: Any) -> tuple[Any, ...]:
         if self.grad_fn is not None:
             raise RuntimeError("[pickle] an op made this tensor, expected x.detach()")
-        values = self._backend.to_numpy(self.data)
+        values = self._backend.to_numpy(self.array)
         state = getattr(self, "__dict__", None)
         return _rebuilt, (type(self), values, str(self.device), self.requires_grad), state
 

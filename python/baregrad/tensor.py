@@ -33,14 +33,13 @@ __all__ = [
 float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
 int64, uint8, bool_ = np.dtype(np.int64), np.dtype(np.uint8), np.dtype(np.bool_)
 _DTYPES = (float32, float64, int64, np.dtype(np.int32), uint8, bool_)
-_FLOATS = (float32, float64)
 _ANY_HISTORY = -1  # of a detached tensor: what a graph does to its memory is not its business
 
 
 class Tensor(Methods, Protocols):
     """An array on a device that autograd can follow. Make one with `bg.tensor` or `bg.from_numpy`.
 
-    `data` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
+    `array` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
     """
 
     __slots__ = (
@@ -48,14 +47,14 @@ class Tensor(Methods, Protocols):
         "_history",
         "_hooks",
         "_version",
-        "data",
+        "array",
         "grad",
         "grad_fn",
         "requires_grad",
     )
     __array_ufunc__ = None  # else `ndarray @ tensor` would be NumPy's, and lose the gradient
 
-    data: Any
+    array: Array
     grad: Tensor | None
     grad_fn: autograd.Function | None
     requires_grad: bool
@@ -65,14 +64,14 @@ class Tensor(Methods, Protocols):
 
     def __init__(self, data: ArrayLike | Tensor, *, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
-            self._set(data.data, None)
+            self._set(data.array, None)
             self._views(data)._history = _ANY_HISTORY
         else:
             self._set(plain_array(data, "Tensor"), None)
         self.requires_grad_(requires_grad)
 
     def _set(self, array: Array, function: autograd.Function | None) -> None:
-        self.data, self.grad_fn, self.grad = array, function, None
+        self.array, self.grad_fn, self.grad = array, function, None
         self.requires_grad = function is not None
         self._version, self._history, self._hooks = autograd.Version(), 0, None
 
@@ -95,7 +94,7 @@ class Tensor(Methods, Protocols):
     @property
     def shape(self) -> Shape:
         """The length of each axis, as a tuple."""
-        return tuple(self.data.shape)
+        return tuple(self.array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
@@ -104,7 +103,7 @@ class Tensor(Methods, Protocols):
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.data.shape)
+        return len(self.array.shape)
 
     def dim(self) -> int:
         """The number of axes."""
@@ -112,12 +111,12 @@ class Tensor(Methods, Protocols):
 
     def numel(self) -> int:
         """The number of elements."""
-        return math.prod(self.data.shape)
+        return math.prod(self.array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of an element: bg.float32, bg.float64, bg.int64, bg.uint8 or bg.bool."""
-        dtype: np.dtype[Any] = self.data.dtype
+        dtype: np.dtype[Any] = self.array.dtype
         return dtype
 
     @property
@@ -132,7 +131,7 @@ class Tensor(Methods, Protocols):
 
     @property
     def _backend(self) -> Backend:
-        return backend_of(self.data)
+        return backend_of(self.array)
 
     # Getting values out
 
@@ -143,24 +142,24 @@ class Tensor(Methods, Protocols):
         """
         if self.requires_grad:
             raise RuntimeError("[numpy] the tensor requires grad, expected x.detach().numpy()")
-        return self._backend.to_numpy(self.data)
+        return self._backend.to_numpy(self.array)
 
     def item(self) -> float | int | bool:
         """The only element, as a Python number. ValueError if there is not exactly one."""
         if self.numel() != 1:
             raise ValueError(f"[item] the tensor has shape {self.shape}, expected one element")
-        value: float | int | bool = self._backend.to_numpy(self.data).item()
+        value: float | int | bool = self._backend.to_numpy(self.array).item()
         return value
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._backend.to_numpy(self.data).tolist()
+        return self._backend.to_numpy(self.array).tolist()
 
     # Gradients
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient of this leaf, or no longer. TypeError unless it holds floats."""
-        if requires_grad and self.dtype not in _FLOATS:
+        if requires_grad and self.dtype.kind != "f":
             raise TypeError(f"[requires_grad_] dtype is {self.dtype}, expected float32 or float64")
         if not requires_grad and self.grad_fn is not None:
             raise RuntimeError("[requires_grad_] an op made this tensor, expected x.detach()")
@@ -171,9 +170,18 @@ class Tensor(Methods, Protocols):
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
-        out = Tensor._made(self.data, None)._views(self)
+        out = Tensor._made(self.array, None)._views(self)
         out._history = _ANY_HISTORY
         return out
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, outside the graph; autograd does not see what is done to it."""
+        return Tensor._made(self.array, None)
+
+    @data.setter
+    def data(self, data: ArrayLike | Tensor) -> None:
+        self.array = Tensor(data).array
 
     def backward(
         self,
@@ -206,12 +214,12 @@ class Tensor(Methods, Protocols):
                 f"[{op}] gradient is {gradient.dtype} {gradient.shape}, "
                 f"expected {self.dtype} {self.shape}"
             )
-        return gradient.detach().to(self.device).data
+        return gradient.detach().to(self.device).array
 
     def _accumulate(self, dout: Array, ours: bool) -> None:
         """grad += dout. If dout is not ours, it is copied rather than kept."""
         if self.grad is not None:
-            total = self.grad.data
+            total = self.grad.array
             kernels(total).add(total, dout, out=total)
             self.grad._changed()
         else:
@@ -226,7 +234,7 @@ class Tensor(Methods, Protocols):
 
         def on_arrays(dout: Array) -> Array:
             changed = hook(Tensor._made(dout, None))
-            return dout if changed is None else changed.data
+            return dout if changed is None else changed.array
 
         node = self.grad_fn or self
         node._hooks = [*(node._hooks or ()), on_arrays]
@@ -240,7 +248,7 @@ class Tensor(Methods, Protocols):
 
         def keep(gradient: Tensor) -> None:
             if (tensor := weak()) is not None:
-                tensor._accumulate(gradient.data, False)
+                tensor._accumulate(gradient.array, False)
 
         self.register_hook(keep)
 
@@ -265,12 +273,12 @@ class Tensor(Methods, Protocols):
             raise ValueError(
                 f"[in place] the result has shape {result.shape}, expected {self.shape}"
             )
-        copy, function = kernels.moving(self.data).copy_strided, result.grad_fn
-        if function is not None and any(array is self.data for array in function.saved):
-            old = copy(self.data)
-            function.saved = tuple(old if a is self.data else a for a in function.saved)
+        copy, function = kernels.moving(self.array).copy_strided, result.grad_fn
+        if function is not None and any(array is self.array for array in function.saved):
+            old = copy(self.array)
+            function.saved = tuple(old if a is self.array else a for a in function.saved)
             function._versions = tuple(v for v in function._versions if v[0] is not self._version)
-        copy(result.data, out=self.data)
+        copy(result.array, out=self.array)
         if function is not None:
             self.grad_fn, self.requires_grad = function, True
             self._version.recorded += 1

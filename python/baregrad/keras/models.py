@@ -95,14 +95,16 @@ class Sequential:
                 raise ValueError(
                     f"[Sequential.compile] optimizer is {optimizer!r}, expected sgd or adam"
                 )
-            optimizer = makers[optimizer.lower()]()
+            choice: Optimizer = makers[optimizer.lower()]()
+        else:
+            choice = optimizer
         for metric in metrics:
             if metric not in ("accuracy", "acc"):
                 raise ValueError(
                     f"[Sequential.compile] metrics has {metric!r}, expected 'accuracy'"
                 )
         self.loss, self.metrics = loss, list(metrics)
-        self._choice, self._optimizer = optimizer, None
+        self._choice, self._optimizer = choice, None
 
     @words(nb_epoch="epochs")
     def fit(

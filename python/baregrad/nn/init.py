@@ -104,7 +104,7 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def _write(tensor: Tensor, values: NDArray) -> Tensor:
-    data = tensor.data
+    data = tensor.array
     made = backend_of(data).from_numpy(np.asarray(values, data.dtype))
     kernels.moving(data).copy_strided(made, out=data)
     tensor._version.number += 1

@@ -159,7 +159,7 @@ class Module:
             raise TypeError(f"[to] dtype is {np.dtype(target)}, expected float32 or float64")
         every = [t for _, t in self._each_once() if isinstance(target, str) or t.dtype.kind == "f"]
         for tensor, there in [(tensor, tensor.detach().to(target)) for tensor in every]:
-            tensor.data, tensor._version = there.data, there._version
+            tensor.array, tensor._version = there.array, there._version
             if tensor.grad is not None:
                 tensor.grad = tensor.grad.to(target)
         return self

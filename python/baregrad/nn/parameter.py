@@ -15,5 +15,5 @@ class Parameter(Tensor):
 
     def __init__(self, data: ArrayLike | Tensor, requires_grad: bool = True) -> None:
         super().__init__(as_tensor(data), requires_grad=requires_grad)
-        if isinstance(self.data, np.ndarray):  # an optimizer writes to it, row by row
-            self.data = np.require(self.data, requirements=["C", "W"])
+        if isinstance(self.array, np.ndarray):  # an optimizer writes to it, row by row
+            self.array = np.require(self.array, requirements=["C", "W"])

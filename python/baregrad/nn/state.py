@@ -40,7 +40,7 @@ def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) ->
     for name, array in arrays.items():
         tensor = own[name]
         fresh = Tensor(np.array(array, tensor.dtype, order="C")).to(tensor.device)
-        tensor.data, tensor._version = fresh.data, fresh._version
+        tensor.array, tensor._version = fresh.array, fresh._version
     return IncompatibleKeys(missing, unexpected)
 
 

@@ -94,7 +94,7 @@ def same_device(op: str, **tensors: Tensor) -> None:
     first, *others = tensors
     for name in others:
         here, there = tensors[first], tensors[name]
-        if type(here.data) is not type(there.data):
+        if type(here.array) is not type(there.array):
             raise ValueError(
                 f"[{op}] {name} is on {there.device}, expected {here.device} like {first}: "
                 f"use {name}.to({str(here.device)!r})"
@@ -150,9 +150,9 @@ def _wider(a: DType, b: DType) -> DType:
 def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
     """a and b as tensors of one type on one device; a number becomes a constant."""
     if is_tensor(a):  # most often there is little to do
-        dtype = a.data.dtype
+        dtype = a.array.dtype
         if is_tensor(b):
-            if type(a.data) is type(b.data) and dtype == b.data.dtype:
+            if type(a.array) is type(b.array) and dtype == b.array.dtype:
                 return a, b
         elif dtype.kind == "f" and isinstance(b, NUMBERS):
             return a, scalar(a, b, dtype)

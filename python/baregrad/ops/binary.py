@@ -213,7 +213,7 @@ def in_place(x: Tensor, function: type[Binary], other: Operand) -> Tensor:
         b = b.clone()  # it may overlap with what is written
     if x._prepare_change(op, b):
         return x._become(function.apply(x, b))
-    getattr(kernels(x.data), function.kind)(x.data, b.data, out=x.data)
+    getattr(kernels(x.array), function.kind)(x.array, b.array, out=x.array)
     return x._changed()
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _compare(kind: str, a: Operand, b: Operand) -> Tensor:
     x, y = promoted(kind, a, b)
-    return x._made(getattr(kernels(x.data), kind)(x.data, y.data), None)
+    return x._made(getattr(kernels(x.array), kind)(x.array, y.array), None)
 
 
 def eq(a: Operand, b: Operand) -> Tensor:

@@ -106,7 +106,7 @@ def clone(x: Tensor) -> Tensor:
 
 def contiguous(x: Tensor) -> Tensor:
     """x itself if its elements are in order in memory, else a copy in which they are."""
-    return x if is_contiguous(x.data) else Clone.apply(x)
+    return x if is_contiguous(x.array) else Clone.apply(x)
 
 
 def copy_(x: Tensor, other: Operand) -> Tensor:

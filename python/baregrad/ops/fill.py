@@ -17,7 +17,7 @@ def fill_(x: Tensor, value: Operand) -> Tensor:
     if recorded or not isinstance(value, NUMBERS):
         x[...] = value
         return x
-    kernels.moving(x.data).fill(x.data, value)
+    kernels.moving(x.array).fill(x.array, value)
     return x._changed()
 
 

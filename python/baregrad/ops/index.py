@@ -95,7 +95,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     if arrays:
         seen = Index.apply(x, index=basic)._views(x)
         value = _replaced(seen, arrays, value)
-    shape = tuple(x.data[basic].shape)
+    shape = tuple(x.array[basic].shape)
     try:
         fits = np.broadcast_shapes(value.shape, shape) == shape
     except ValueError:
@@ -110,7 +110,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     if recorded:
         x._become(SetIndex.apply(x, value, index=basic))
     else:
-        assign(x.data[basic], value.data)
+        assign(x.array[basic], value.array)
         x._changed()
 
 
@@ -173,7 +173,8 @@ def _parse(x: Tensor, index: Any) -> tuple[Basic, Arrays]:
     items = [_host(item) for item in (index if isinstance(index, tuple) else (index,))]
     taken = sum(_axes(item) for item in items)
     if taken > x.ndim:
-        raise IndexError(f"[index] there are {taken} indices, expected at most {x.ndim}")
+        hint = ": use x.item() for its number" if x.ndim == 0 else ""
+        raise IndexError(f"[index] there are {taken} indices, expected at most {x.ndim}{hint}")
     dots = [i for i, item in enumerate(items) if item is Ellipsis]
     if len(dots) > 1:
         raise IndexError("[index] there are two ..., expected at most one")
@@ -212,7 +213,7 @@ def _host(item: Any) -> Any:
     if item is None or item is Ellipsis or isinstance(item, slice):
         return item
     if is_tensor(item):
-        item = item._backend.to_numpy(item.data)
+        item = item._backend.to_numpy(item.array)
     elif isinstance(item, (list, range)):
         item = np.asarray(item, np.int64 if len(item) == 0 else None)
     if isinstance(item, np.ndarray) and item.ndim:

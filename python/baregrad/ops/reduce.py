@@ -274,5 +274,5 @@ def _along(function: type[Function], op: str, x: Tensor, dim: int, keepdim: bool
 def _place(op: str, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     flat = x.detach() if dim is not None and x.ndim else x.detach().reshape(-1)
     axis = 0 if dim is None else dimension(op, dim, x.ndim)
-    out = x._made(getattr(kernels(x.data), op)(flat.data, axis), None)
+    out = x._made(getattr(kernels(x.array), op)(flat.array, axis), None)
     return _kept(x, out, (axis,) if dim is not None else range(x.ndim), keepdim)

@@ -65,7 +65,7 @@ def reshape(x: Tensor, *shape: int | Shape) -> Tensor:
 
 def view(x: Tensor, *shape: int | Shape) -> Tensor:
     """As reshape, but never a copy: RuntimeError unless the elements are in order in memory."""
-    if not is_contiguous(x.data):
+    if not is_contiguous(x.array):
         raise RuntimeError(
             f"[view] the tensor, {x.shape}, is not contiguous, expected x.reshape or x.contiguous()"
         )

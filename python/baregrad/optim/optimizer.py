@@ -69,7 +69,7 @@ class Optimizer:
             if set_to_none:
                 param.grad = None
             elif param.grad is not None:
-                zeros = backend_of(param.data).full(param.shape, 0.0, param.dtype)
+                zeros = backend_of(param.array).full(param.shape, 0.0, param.dtype)
                 param.grad = Tensor._made(zeros, None)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -86,16 +86,16 @@ class Optimizer:
             for param in group["params"]:
                 if param.grad is not None:
                     done = self.state.get(param, {}).get("step", 0)
-                    alike.setdefault((type(param.data), param.dtype, done), []).append(param)
+                    alike.setdefault((type(param.array), param.dtype, done), []).append(param)
             for (_, _, done), params in alike.items():
                 states = [self._settled(param, kept) for param in params]
-                moved = [_contiguous(param.data) for param in params]
-                grads = [param.grad.data for param in params if param.grad is not None]
+                moved = [_contiguous(param.array) for param in params]
+                grads = [param.grad.array for param in params if param.grad is not None]
                 remembered = ([state[name] for state in states] for name in kept)
                 self._move(group, done + 1, moved, grads, *remembered)
                 for param, state, data in zip(params, states, moved, strict=True):
-                    if data is not param.data:
-                        kernels.moving(data).copy_strided(data, out=param.data)
+                    if data is not param.array:
+                        kernels.moving(data).copy_strided(data, out=param.array)
                     state |= {"step": done + 1} if self.counts_steps else {}
                     self.state |= {param: state} if state else {}
                     param._version.number += 1
@@ -164,7 +164,7 @@ class Optimizer:
 
     def _settled(self, param: Tensor, kept: tuple[str, ...]) -> dict[str, Any]:
         """What is remembered of it, where it is and of its dtype: it may have moved since."""
-        data, backend = param.data, backend_of(param.data)
+        data, backend = param.array, backend_of(param.array)
         state = dict(self.state.get(param, {}))
         for name in kept:
             value = state.get(name)

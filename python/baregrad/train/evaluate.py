@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..autograd import no_grad
-from ..nn import CrossEntropyLoss, Module
+from ..nn import CrossEntropyLoss, Module, functional as F  # noqa: N812
 from ..tensor import Tensor
+from ..typing import NDArray
 from .batches import Batches, Pairs
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -23,21 +24,38 @@ class Metrics:
     accuracy: float
 
 
+# Above which an output speaks for the second of two classes
+_THRESHOLDS: dict[Any, float] = {
+    F.binary_cross_entropy: 0.5,
+    F.binary_cross_entropy_with_logits: 0.0,
+}
+
+
 class Running:
     """Metrics of the batches so far, each weighted by its number of samples."""
 
-    def __init__(self) -> None:
+    def __init__(self, loss: Loss) -> None:
         self.samples, self.loss, self.correct = 0, 0.0, 0.0
+        self.threshold = _THRESHOLDS.get(getattr(loss, "function", loss))
 
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """loss, the mean over a batch; logits (n, c), labels (n,)."""
+    def add(self, loss: float, outputs: Tensor, labels: Tensor) -> None:
+        """loss, the mean over a batch of outputs (n, ...) and labels (n, ...)."""
         self.samples += len(labels)
         self.loss += loss * len(labels)
+        self.correct += self._found(outputs.detach().cpu().numpy(), labels.cpu().numpy())
+
+    def _found(self, outputs: NDArray, labels: NDArray) -> float:
+        """Samples whose class was found. Labels are class numbers, rows with one 1, or 0 and 1."""
         if labels.dtype.kind in "iu":
-            classes = logits.detach().cpu().numpy().argmax(axis=1)
-            self.correct += int((classes == labels.cpu().numpy()).sum())
-        else:
-            self.correct = math.nan
+            return float((outputs.argmax(axis=1) == labels).sum())
+        if self.threshold is not None and outputs.size == len(labels):
+            return float(((outputs > self.threshold) == (labels > 0.5)).sum())
+        if (
+            labels.ndim == 2
+            and ((labels == labels.astype(bool)).all(1) & (labels.sum(1) == 1)).all()
+        ):
+            return float((outputs.argmax(axis=1) == labels.argmax(axis=1)).sum())
+        return math.nan
 
     def metrics(self) -> Metrics:
         """Both NaN where there was no sample."""
@@ -53,7 +71,7 @@ def evaluate(model: Module, loader: Batches, loss: Loss | None = None) -> Metric
     back afterwards. Without any sample both metrics are NaN.
     """
     criterion = CrossEntropyLoss() if loss is None else loss
-    running = Running()
+    running = Running(criterion)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

@@ -107,7 +107,7 @@ def _epoch(
     shown: Progress,
 ) -> Metrics:
     model.train()
-    running = Running()
+    running = Running(loss)
     for number, (inputs, labels) in enumerate(batches, start=1):
         optimizer.zero_grad()
         logits = model(inputs)
