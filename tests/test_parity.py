@@ -283,7 +283,7 @@ def test_every_shared_name_is_compared() -> None:
         *("Tensor", "autograd", "cuda", "device", "nn", "optim", "utils"),
         *("backward", "grad", "grad_fn", "is_leaf", "register_hook", "requires_grad"),
         *("requires_grad_", "retain_grad", "enable_grad", "is_grad_enabled", "no_grad"),
-        *("set_grad_enabled", "manual_seed", "get_num_threads", "set_num_threads"),
+        *("set_grad_enabled", "manual_seed", "get_num_threads", "set_num_threads", "load", "save"),
         *("rand", "rand_like", "randint", "randn", "randn_like", "randperm"),
         *("cpu", "data", "dim", "dtype", "float32", "float64", "int64", "item", "ndim", "numel"),
         *("numpy", "shape", "size", "tolist"),

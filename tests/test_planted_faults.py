@@ -6,9 +6,11 @@ the table in use, and the cases of the op must find it.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -210,14 +212,36 @@ def assert_caught(fault: Fault, table: Any, schedules: list[Callable[[], None]])
     pytest.fail(f"no case of {fault.op} noticed a kernel that {fault.what}")
 
 
-@pytest.mark.parametrize("fault", CPU, ids=lambda f: f"{f.op}-{f.what}")
-def test_a_fault_in_a_cpu_kernel_is_caught(fault: Fault, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def plugins(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Fault, Future[Path]]]:
+    """The kernels of every fault that is to be tested, compiled side by side."""
+    chosen = {
+        item.callspec.params["fault"]
+        for item in request.session.items
+        if item.module is request.module and hasattr(item, "callspec")
+    }
+    folder = tmp_path_factory.mktemp("faults")
+    threads = compile_shared([SOURCES / "csrc" / "threads.cpp"], folder / "threads.o", "-c")
+    pool = ThreadPoolExecutor(os.cpu_count())
+    futures = {}
+    for i, fault in enumerate([*CPU, *CUDA]):
+        if fault in chosen:
+            (place := folder / str(i)).mkdir()
+            compile = compile_cpu if i < len(CPU) else compile_cuda
+            futures[fault] = pool.submit(compile, fault, place, threads)
+    yield futures
+    pool.shutdown(cancel_futures=True)
+
+
+def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
     isa = _cpu.available()[-1]  # compiles without flags of its own
-    shutil.copytree(SOURCES / "csrc", tmp_path / "csrc")
-    plant(tmp_path / "csrc" / "kernels" / f"{fault.shared or fault.op}.inl.h", fault)
-    plugin = tmp_path / "plugin.cpp"
+    shutil.copytree(SOURCES / "csrc", folder / "csrc")
+    plant(folder / "csrc" / "kernels" / f"{fault.shared or fault.op}.inl.h", fault)
+    plugin = folder / "plugin.cpp"
     # Of the kernels only this one: to compile all of them takes ten times as long.
-    table = tmp_path / "csrc" / "isa" / "table.inl.h"
+    table = folder / "csrc" / "isa" / "table.inl.h"
     wanted = {fault.op, *NEEDS.get(fault.op, ())}
     includes = re.findall(r'(#include ".*?(\w+)(?:\.inl)?\.h")', table.read_text())
     kept = [line for line, stem in includes if stem in wanted or stem not in OPS]
@@ -227,39 +251,51 @@ def test_a_fault_in_a_cpu_kernel_is_caught(fault: Fault, tmp_path: Path) -> None
         f'#include "csrc/isa/{isa}.cpp"\n'
         f"void baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n"
     )
-    library = compile_shared(
-        [plugin, tmp_path / "csrc" / "threads.cpp"],
-        tmp_path / "plugin.so",
+    return compile_shared(
+        [plugin, threads],
+        folder / "plugin.so",
         "-ffp-contract=off",
         "-Wno-unused-parameter",
         "-Wno-unused-but-set-parameter",
         "-Wno-unused-variable",
         "-Wno-unused-function",
     )
+
+
+def compile_cuda(fault: Fault, folder: Path, _: Path) -> Path:
+    source = folder / f"{fault.op}.cu"
+    shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
+    plant(source, fault)
+    with source.open("a") as text:
+        fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots(fault.op))
+        text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")
+    return compile_shared(
+        [translate_cu(source, folder / "plugin.cpp")],
+        folder / "plugin.so",
+        *("-I", str(SIMT / "include"), "-I", str(SOURCES / "cuda" / "kernels")),
+        "-Wno-unused-parameter",
+    )
+
+
+@pytest.mark.parametrize("fault", CPU, ids=lambda f: f"{f.op}-{f.what}")
+def test_a_fault_in_a_cpu_kernel_is_caught(
+    fault: Fault, plugins: dict[Fault, Future[Path]]
+) -> None:
+    library = plugins[fault].result()
     try:
-        _cpu.select(isa, [(fault.op, fault.what, str(library))])
+        _cpu.select(_cpu.available()[-1], [(fault.op, fault.what, str(library))])
         assert_caught(fault, bg.kernels.cpu, [lambda: None])
     finally:
         _cpu.select("", [])
 
 
 @pytest.mark.parametrize("fault", CUDA, ids=lambda f: f"{f.op}-{f.what}")
-def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(fault: Fault, tmp_path: Path) -> None:
+def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(
+    fault: Fault, plugins: dict[Fault, Future[Path]]
+) -> None:
     if why := backend.why_absent("sim"):
         pytest.skip(f"sim is not here: {why}")
-    sim = backend.device("sim")
-    source = tmp_path / f"{fault.op}.cu"
-    shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
-    plant(source, fault)
-    with source.open("a") as text:
-        fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots(fault.op))
-        text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")
-    library = compile_shared(
-        [translate_cu(source, tmp_path / "plugin.cpp")],
-        tmp_path / "plugin.so",
-        *("-I", str(SIMT / "include"), "-I", str(SOURCES / "cuda" / "kernels")),
-        "-Wno-unused-parameter",
-    )
+    sim, library = backend.device("sim"), plugins[fault].result()
     extension = sim.table.own
     before = extension.schedule()
     try:
