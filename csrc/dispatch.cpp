@@ -54,8 +54,7 @@ void lay_over(Kernels& table, const Alternative& alternative) {
     memcpy(place, found, slot.size);  // and nothing else that it may have filled
     fills = true;
   }
-  if (!fills)
-    throw std::invalid_argument(where + " does not fill a slot of " + alternative.op);
+  if (!fills) throw std::invalid_argument(where + " does not fill a slot of " + alternative.op);
 }
 
 }  // namespace

@@ -10,12 +10,9 @@ BAREGRAD_SLOTS(BAREGRAD_LAUNCHER)
 #undef BAREGRAD_LAUNCHER
 
 const std::vector<const Kernels*>& available() {
-  static constexpr Kernels kernels = {
-      .name = BAREGRAD_DEVICE_NAME,
 #define BAREGRAD_FILL(op, slot) .slot = slot,
-      BAREGRAD_SLOTS(BAREGRAD_FILL)
+  static constexpr Kernels kernels = {.name = BAREGRAD_DEVICE_NAME, BAREGRAD_SLOTS(BAREGRAD_FILL)};
 #undef BAREGRAD_FILL
-  };
   static const std::vector<const Kernels*> tables = {&kernels};
   return tables;
 }

@@ -38,14 +38,11 @@ namespace baregrad::BAREGRAD_ISA {
 
 // The only symbol that leaves this object.
 const Kernels* table() {
-  static constexpr Kernels kernels = {
-      .name = BAREGRAD_TEXT(BAREGRAD_ISA),
 #define BAREGRAD_FILL(op, slot) .slot = slot,
-      BAREGRAD_SLOTS(BAREGRAD_FILL)
+  static constexpr Kernels kernels = {.name = BAREGRAD_TEXT(BAREGRAD_ISA),
+                                      BAREGRAD_SLOTS(BAREGRAD_FILL).probe_fma = probe_fma,
+                                      .probe_copy = probe_copy};
 #undef BAREGRAD_FILL
-          .probe_fma = probe_fma,
-      .probe_copy = probe_copy,
-  };
   return &kernels;
 }
 

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
             f"{table.name} {_cpu.in_use()}, {_cpu.get_num_threads()} threads, "
             f"multiply-add peak {peak:.0f} GFLOP/s\n"
         )
-        print(f"{'case':<40}{'us':>12}{'GFLOP/s':>10}{'GB/s':>8}{'share':>8}  of")
+        width = max(len(str(case)) for case in OPS[args.op].benchmarks)
+        print(f"{'case':<{width}}{'us':>12}{'GFLOP/s':>10}{'GB/s':>8}{'share':>8}  of")
         for case in OPS[args.op].benchmarks:
             check(case, table)
             half = max(4096, case.bytes // 2)  # of the bytes: a copy reads and writes
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             copied = max(copied, _cpu.measure_copy(0.1, half))
             share, ceiling = max((gflops / peak, "multiply-adds"), (gigabytes / copied, "copy"))
             print(
-                f"{case!s:<40}{seconds * 1e6:>12.1f}{gflops:>10.1f}{gigabytes:>8.1f}"
+                f"{case!s:<{width}}{seconds * 1e6:>12.1f}{gflops:>10.1f}{gigabytes:>8.1f}"
                 f"{share:>8.0%}  {ceiling}",
                 flush=True,
             )
