@@ -39,9 +39,14 @@ namespace baregrad::BAREGRAD_ISA {
 // The only symbol that leaves this object.
 const Kernels* table() {
 #define BAREGRAD_FILL(op, slot) .slot = slot,
-  static constexpr Kernels kernels = {.name = BAREGRAD_TEXT(BAREGRAD_ISA),
-                                      BAREGRAD_SLOTS(BAREGRAD_FILL).probe_fma = probe_fma,
-                                      .probe_copy = probe_copy};
+  // clang-format off
+  static constexpr Kernels kernels = {
+      .name = BAREGRAD_TEXT(BAREGRAD_ISA),
+      BAREGRAD_SLOTS(BAREGRAD_FILL)
+      BAREGRAD_FILL(probe, probe_fma)
+      BAREGRAD_FILL(probe, probe_copy)
+  };
+  // clang-format on
 #undef BAREGRAD_FILL
   return &kernels;
 }
