@@ -31,6 +31,10 @@ from .case import Arguments, Case, unit_roundoff
 
 OPS = {
     "gemm": gemm,
+    "conv2d": conv2d,
+    "im2col": im2col,
+    "maxpool2d": maxpool2d,
+    "avgpool2d": avgpool2d,
     "unary": unary,
     "binary": binary,
     "compare": compare,
@@ -38,20 +42,16 @@ OPS = {
     "fill": fill,
     "cast": cast,
     "copy_strided": copy_strided,
-    "softmax_xent": softmax_xent,
-    "gather_rows": gather_rows,
+    "bias_activation": bias_activation,
     "philox": philox,
-    "sgd_step": sgd_step,
-    "adam_step": adam_step,
+    "gather_rows": gather_rows,
+    "reduce": reduce,
     "softmax": softmax,
+    "softmax_xent": softmax_xent,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
-    "reduce": reduce,
-    "bias_activation": bias_activation,
-    "conv2d": conv2d,
-    "im2col": im2col,
-    "maxpool2d": maxpool2d,
-    "avgpool2d": avgpool2d,
+    "sgd_step": sgd_step,
+    "adam_step": adam_step,
 }
 
 __all__ = ["OPS", "Arguments", "Case", "unit_roundoff"]
