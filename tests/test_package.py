@@ -26,7 +26,7 @@ def test_the_core_fits_on_a_few_screens() -> None:
     assert lines(PACKAGE / "autograd.py") <= 200
     assert lines(PACKAGE / "tensor.py") <= 400
     rooms = [PACKAGE / room for room in ("nn", "optim", "utils", "data", "train")]
-    assert lines(*(path for room in rooms for path in room.rglob("*.py"))) <= 3_200
+    assert lines(*(path for room in rooms for path in room.rglob("*.py"))) <= 3_300
     assert len(list((SOURCES / "csrc" / "ops").glob("*.cpp"))) <= 24
 
 
