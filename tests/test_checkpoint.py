@@ -122,7 +122,7 @@ def test_what_cannot_be_resumed_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="is no checkpoint, expected a file that fit wrote"):
         run(2, checkpoint=tmp_path / "model.safetensors", resume=True)
     run(1, checkpoint=tmp_path / "c")
-    with pytest.raises(RuntimeError, match="weight"):
+    with pytest.raises(ValueError, match=r"\[fit\] .*/c is of another network: .*weight"):
         run(2, checkpoint=tmp_path / "c", resume=True, wrap=lambda m: m[2:])
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:-9])
     with pytest.raises(ValueError, match="is not a whole safetensors file"):
@@ -354,3 +354,38 @@ def test_clip_grad_norm_bounds_the_gradients_of_a_step():
 def test_fit_refuses_impossible_arguments_before_it_trains(arguments, error, message):
     with pytest.raises(error, match=message and rf"\[fit\] {message}"):
         fit(nn.Linear(2, 2), [problem(5)[:]], epochs=1, progress=False, **arguments)
+
+
+def test_another_rate_schedule_or_batch_is_not_the_same_training(tmp_path):
+    def go(epochs: int = 2, lr: float = 0.1, batch: int = 10, **more: object) -> None:
+        model = nn.Linear(2, 2)
+        optimizer = bg.optim.SGD(model.parameters(), lr=lr)
+        scheduler = bg.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+        loader = DataLoader(problem(), batch)
+        fit(model, loader, epochs=epochs, optimizer=optimizer, scheduler=scheduler,
+            checkpoint=tmp_path / "c", progress=False, **more)  # fmt: skip
+
+    go()
+    with pytest.raises(FileExistsError, match=r"\[fit\] checkpoint .* is there already"):
+        go()
+    for changed, sentence in (
+        ({"lr": 0.2}, "the learning rate at the start is 0.2, expected 0.1 as in"),
+        ({"epochs": 4}, "T_max of CosineAnnealingLR is 4, expected 2 as in"),
+        ({"batch": 5}, "the number of batches in an epoch is"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            go(resume=True, **changed)
+
+
+def test_what_is_given_to_fit_has_to_fit(tmp_path):
+    model, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    loader = DataLoader(problem(), 10)
+    for arguments, error, sentence in (
+        ({"optimizer": bg.optim.SGD(other.parameters(), lr=1.0)}, ValueError, "no parameter of the model"),
+        ({"optimizer": "adam"}, TypeError, "optimizer is a str, expected one of baregrad.optim"),
+        ({"loss": "mse"}, TypeError, "loss is 'mse', expected a function"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=sentence):
+            fit(model, loader, epochs=1, progress=False, **arguments)
+    with pytest.raises(TypeError, match="a loader is a SGD, expected batches"):
+        fit(model, bg.optim.SGD(model.parameters(), lr=1.0), epochs=1, progress=False)

@@ -46,7 +46,7 @@ def test_show_prints_every_room_of_an_op(op: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["show", "conv"], "argument op: 'conv', expected one of gemm, unary, "),
+        (["show", "conv"], "argument op: 'conv', expected one of gemm, conv2d, im2col"),
         (["show"], "the following arguments are required: op"),
         (["dance"], "invalid choice: 'dance'"),
         ([], "the following arguments are required: command"),

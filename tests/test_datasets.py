@@ -109,11 +109,21 @@ def test_an_impossible_number_to_hold_back_is_refused(nowhere, valid, error, mes
 
 
 @pytest.mark.parametrize("load", [data.mnist, data.cifar100])
-def test_without_files_it_says_where_it_looked_and_what_to_do(nowhere, load):
+def test_without_files_it_says_where_it_looked_and_what_to_do(nowhere, load, monkeypatch):
+    monkeypatch.setenv("BAREGRAD_DATA", str(nowhere / "d"))
     with pytest.raises(FileNotFoundError) as caught:
-        load(nowhere / "d")
+        load()
     for word in (str(nowhere / "d"), str(nowhere / "cache" / "baregrad"), "pip install pooch"):
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [data.mnist, data.cifar100])
+def test_a_folder_that_is_named_is_the_only_one_it_looks_into(nowhere, load, monkeypatch):
+    write_mnist(nowhere, packed=False)
+    monkeypatch.setenv("BAREGRAD_DATA", str(nowhere))
+    with pytest.raises(FileNotFoundError, match=r"/d, .*, expected them there") as caught:
+        load(nowhere / "d")
+    assert "cache" not in str(caught.value)
 
 
 def test_what_pooch_cannot_fetch_is_one_sentence(nowhere, monkeypatch):
@@ -326,14 +336,16 @@ def test_a_target_of_integers_or_text_gives_classes(tmp_path, target, classes):
     assert set(labels) == set(range(len(classes)))
 
 
-def test_an_encoding_is_taken_as_it_is_and_unknown_text_is_zero(tmp_path):
+def test_an_encoding_is_taken_as_it_is_and_unknown_text_is_refused(tmp_path):
     encoding = data.from_csv(table(tmp_path / "t.csv"), "kind").encoding
     other = table(tmp_path / "other.csv", rows=100)
-    other.write_text(other.read_text().replace("green", "violet"))
     splits = data.from_csv(other, "kind", encoding=encoding)
     inputs = np.concatenate([arrays(p)[0] for p in (splits.train, splits.valid, splits.test)])
     assert inputs[:, 0].std() > 2
-    assert sorted(set(inputs[:, 1:4].sum(axis=1))) == [0, 1]
+    assert set(inputs[:, 1:4].sum(axis=1)) == {1}
+    other.write_text(other.read_text().replace("green", "violet"))
+    with pytest.raises(ValueError, match="a colour 'violet', expected one of blue, green, red"):
+        data.from_csv(other, "kind", encoding=encoding)
 
 
 def test_rows_with_missing_values_are_left_out_with_a_warning(tmp_path):

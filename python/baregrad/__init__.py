@@ -9,6 +9,9 @@ A backend is a table of kernels with one vocabulary: `bg.kernels.reference`, `bg
 `bg.kernels.sim`. `bg.use(...)` picks an entry of a table.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from . import autograd, cuda, data, nn, optim, train, utils
 from ._version import __version__
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
@@ -35,6 +38,7 @@ from .creation import (
     zeros_like,
 )
 from .devices import Device as device  # noqa: N813  as PyTorch calls it
+from .hints import INSTEAD
 from .ops import (
     abs,
     add,
@@ -192,6 +196,15 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name == "keras":  # loaded when it is asked for
+            return importlib.import_module(f"{__name__}.keras")
+        hint = f"write {INSTEAD[name]}" if name in INSTEAD else "docs/api.md lists what there is"
+        raise AttributeError(f"baregrad has no {name!r}: {hint}")
+
 
 use_environment()
 del use_environment

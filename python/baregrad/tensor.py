@@ -181,7 +181,7 @@ class Tensor(Methods, Protocols):
 
     @data.setter
     def data(self, data: ArrayLike | Tensor) -> None:
-        self.array = Tensor(data).array
+        self.array = Tensor(data).to(self.dtype).array
 
     def backward(
         self,

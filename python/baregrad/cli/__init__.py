@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         code: int = args.run(args)
+    except BrokenPipeError:  # `baregrad predict ... | head`
+        sys.stderr.close()
+        return 0
     except (
         argparse.ArgumentTypeError,
         ArithmeticError,

@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the table, write model.safetensors and learning_curve.png."""
-    options.writable("--output-dir", args.output_dir)
+    options.writable("--output-dir", args.output_dir / "model.safetensors")
     with options.machine(args):
         result = train(args.seed, args.epochs, args.device, progress=True)
     print(report(result))

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .. import nn
 from ..train import evaluate
-from ..utils.data import DataLoader
+from ..utils.data import DataLoader, TensorDataset
 from . import models, options
 from .predict import load_network
 
@@ -20,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("evaluate", description=HELP)
     parser.add_argument("model", type=Path, help="what `baregrad train` wrote")
     options.add_data(parser)
+    parser.add_argument("--all", action="store_true", help="score all samples, not the test part")
     options.add_machine(parser)
     parser.set_defaults(run=run)
 
@@ -35,8 +38,12 @@ def run(args: argparse.Namespace) -> int:
         )
     loss = nn.CrossEntropyLoss() if splits.classes else nn.MSELoss()
     with options.machine(args):
-        test = models.prepared_set(splits.test, network.said)
+        parts = (splits.train, splits.valid, splits.test) if args.all else (splits.test,)
+        columns = zip(*(part.tensors for part in parts), strict=True)
+        whole = TensorDataset(*(np.concatenate([t.numpy() for t in c]) for c in columns))
+        test = models.prepared_set(whole, network.said)
         metrics = evaluate(network.model.to(args.device), DataLoader(test, 1_000), loss)
     found = f"accuracy {metrics.accuracy:.2%}" if splits.classes else ""
-    print(f"test  {len(test):,} samples  loss {metrics.loss:.4f} {found}".rstrip())
+    name = "all" if args.all else "test"
+    print(f"{name}  {len(test):,} samples  loss {metrics.loss:.4f} {found}".rstrip())
     return 0

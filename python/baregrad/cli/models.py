@@ -93,6 +93,8 @@ def prepared(inputs: NDArray, said: Mapping[str, Any]) -> NDArray:
         raise ValueError(
             f"[inputs] an input has shape {inputs.shape[1:]}, expected {tuple(said['shape'])} as in training"
         )
+    if not np.isfinite(inputs).all():
+        raise ValueError("[inputs] an input has values that are no finite numbers")
     x = inputs.reshape(len(inputs), *said["shape"])
     if "mean" in said:
         along = (-1, *[1] * (x.ndim - 2))

@@ -114,14 +114,18 @@ def load_data(args: argparse.Namespace, encoding: Mapping[str, Any] | None = Non
     return splits
 
 
-def writable(option: str, folder: Path) -> None:
-    """Make `folder` if need be and see that files can be made there: better now than later."""
+def writable(option: str, path: Path) -> None:
+    """Make the folder of `path` if need be and see that a file can be made there: now, not later."""
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"argument {option}: {str(path)!r} is a folder, expected a file"
+        )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f"argument {option}: {str(folder)!r} cannot be written to ({error.strerror}), "
+            f"argument {option}: {str(path.parent)!r} cannot be written to ({error.strerror}), "
             "expected a folder that can"
         ) from error

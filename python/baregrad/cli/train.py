@@ -65,7 +65,11 @@ def run(args: argparse.Namespace) -> int:
         raise argparse.ArgumentTypeError("argument --resume: no --checkpoint, expected its file")
     for option in ("output", "log", "checkpoint"):
         if path := getattr(args, option):
-            options.writable(f"--{option}", path.parent)
+            options.writable(f"--{option}", path)
+    if args.checkpoint and args.checkpoint.resolve() == args.output.resolve():
+        raise argparse.ArgumentTypeError(
+            "argument --checkpoint: the file of --output, expected two"
+        )
     with options.machine(args):
         _train(args)
     return 0

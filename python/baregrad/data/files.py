@@ -26,10 +26,10 @@ def find(
 ) -> list[Path]:
     """The files of the first layout that a folder has in full; else the files of `sha256` by pooch.
 
-    Looked into: `data_dir`, $BAREGRAD_DATA, the cache, and the subfolder `op` of each. A layout
+    Looked into: `data_dir`, or without it $BAREGRAD_DATA and the cache; the subfolder `op` of each. A layout
     may give a file two names, "name|name.gz". FileNotFoundError if they are nowhere.
     """
-    given = [data_dir, os.environ.get("BAREGRAD_DATA"), cache()]
+    given = [data_dir] if data_dir is not None else [os.environ.get("BAREGRAD_DATA"), cache()]
     folders = [Path(root) / sub for root in given if root for sub in ("", op)]
     for folder in folders:
         for layout in layouts:
@@ -38,6 +38,8 @@ def find(
             if all(there):
                 return [path for path in there if path]
     looked = ", ".join(map(str, folders))
+    if data_dir is not None:
+        raise FileNotFoundError(f"[{op}] its files are not in {looked}, expected them there")
     try:
         import pooch
     except ImportError:

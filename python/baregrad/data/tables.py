@@ -110,8 +110,6 @@ def from_csv(
     y = encode(path, {target: goal}, [encoding["target"]])
     classes = encoding["target"].get("texts", ())
     if classes:
-        if not y.any(axis=1).all():
-            raise ValueError(f"[from_csv] {path} has a {target} beyond {', '.join(classes)}")
         y = y.argmax(axis=1)
     return Splits.of(((x[part], y[part]) for part in parts), classes, encoding)
 
@@ -137,14 +135,28 @@ def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
 def encode(
     path: str | os.PathLike[str], table: Mapping[str, Column], columns: Sequence[Mapping[str, Any]]
 ) -> NDArray:
-    """float32 (n, k): each column as `columns` says; a text that was not there before is all 0."""
+    """float32 (n, k): each column as `columns` says. ValueError for a text that it does not name."""
     blocks = []
     for column in columns:
         if column["name"] not in table:
-            raise ValueError(f"[from_csv] {path} has no column {column['name']!r}, expected it")
+            raise ValueError(
+                f"[from_csv] {path} has no input {column['name']!r}, expected it as in training"
+            )
         cells = np.array(table[column["name"]])
+        for row, cell in enumerate(cells, start=1):
+            if cell.lower() in _MISSING:
+                raise ValueError(
+                    f"[from_csv] {path}: {column['name']} is missing in row {row}, expected a value"
+                )
         if "texts" in column:
-            blocks.append(cells[:, None] == np.array(column["texts"]))
+            hits = cells[:, None] == np.array(column["texts"])
+            if not hits.any(axis=1).all():
+                strange = cells[~hits.any(axis=1)][0]
+                raise ValueError(
+                    f"[from_csv] {path} has a {column['name']} {str(strange)!r}, expected one of "
+                    f"{', '.join(column['texts'])}"
+                )
+            blocks.append(hits)
         else:
             numbers = _numbers(cells)
             if numbers is None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence as SequenceOf
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -193,6 +194,10 @@ class Sequential:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Layers, weights, loss and optimizer as one safetensors file: `load_model` reads it."""
+        if Path(path).suffix in (".h5", ".hdf5", ".keras"):
+            raise ValueError(
+                f"[Sequential.save] path is {str(path)!r}, expected one that ends in .safetensors"
+            )
         network = self._built("save")
         layers = [{"class": type(layer).__name__, **layer.config()} for layer in self.layers]
         compiled = None
@@ -262,9 +267,10 @@ class Sequential:
             if self.output_shape == (1,):
                 shapes += ((n,),)
         if targets.shape not in shapes:
+            numbers = self.loss == "categorical_crossentropy" and targets.shape == (n,)
             raise ValueError(
                 f"[Sequential.{op}] y has shape {targets.shape}, expected {shapes[0]} for "
-                f"{self.loss}; class numbers become such rows by to_categorical(y)"
+                f"{self.loss}" + ("; to_categorical(y) makes such rows" if numbers else "")
             )
         if self.loss == "sparse_categorical_crossentropy":
             return inputs, targets.reshape(n).astype(np.int64)

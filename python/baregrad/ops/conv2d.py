@@ -81,6 +81,11 @@ def conv2d(
         operand("conv2d", name, value)
     same_device("conv2d", **given)
     same_floats("conv2d", **given)
+    if x.ndim == weight.ndim == 4 and x.shape[1] != weight.shape[1] * groups:
+        raise ValueError(
+            f"[conv2d] x has shape {x.shape}, expected (n, {weight.shape[1] * groups}, h, w) for "
+            f"a weight of shape {weight.shape}"
+        )
     step, apart = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
     if isinstance(padding, str):
         x, width = _named_padding(x, weight, step, padding, apart)

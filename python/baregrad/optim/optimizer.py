@@ -141,6 +141,14 @@ class Optimizer:
             groups.append({**own, **taken, "params": own["params"]})
             self._check(groups[-1])
         state = {numbers[i]: _loaded(i, numbers[i], saved) for i, saved in saved_state.items()}
+        for group in groups:
+            known = {"step", *self._kept(group)}
+            for param in group["params"]:
+                if others := set(state.get(param, {})) - known:
+                    raise ValueError(
+                        f"[load_state_dict] the state remembers {', '.join(sorted(others))}, "
+                        f"expected that of {type(self).__name__}: {', '.join(sorted(known))}"
+                    )
         self.param_groups[:], self.state = groups, state
 
     def _kept(self, group: Group) -> tuple[str, ...]:

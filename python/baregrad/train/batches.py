@@ -33,6 +33,9 @@ class Pairs:
         if whole and all(isinstance(part, (np.ndarray, Tensor)) for part in loader):
             data = TensorDataset(*(self._floats(as_tensor(part).cpu()) for part in loader))
             loader = DataLoader(data, _BATCH_SIZE, shuffle)
+        if not isinstance(loader, Iterable):
+            kind = type(loader).__name__
+            raise TypeError(f"[{op}] a loader is a {kind}, expected batches (inputs, labels)")
         self.loader = loader
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:

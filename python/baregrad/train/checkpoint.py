@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from .. import random, tensorfile
 from ..nn import Module
+from ..optim.lr_scheduler import LRScheduler
 from ..typing import NDArray
 from .history import History
 
@@ -37,6 +39,7 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         "optimizer_class": type(optimizer).__name__,
         "scheduler": scheduler.state_dict() if hasattr(scheduler, "state_dict") else None,
+        "batches": len(loader) if hasattr(loader, "__len__") else None,
         "random": random.state(),
         "shuffles": random.state_of(generator) if generator else None,
         "course": {**vars(course), "history": vars(course.history)},
@@ -62,7 +65,13 @@ def load_checkpoint(
             f"[fit] {path} has no state for the scheduler, a {type(scheduler).__name__}, "
             "expected one with state_dict and load_state_dict to resume"
         )
-    model.load_state_dict(tree["model"])
+    try:
+        model.load_state_dict(tree["model"])
+    except RuntimeError as error:
+        raise ValueError(f"[fit] {path} is of another network: {error}") from error
+    for name, here, there in _options(tree, optimizer, scheduler, loader):
+        if here != there:
+            raise ValueError(f"[fit] {name} is {here}, expected {there} as in {path}")
     if scheduler is not None:
         scheduler.load_state_dict(tree["scheduler"])
     optimizer.load_state_dict(tree["optimizer"])
@@ -72,6 +81,30 @@ def load_checkpoint(
     random.set_state(tree["random"])
     course = tree["course"]
     return Course(**{**course, "history": History(**course["history"])})
+
+
+def _options(
+    tree: Any, optimizer: Any, scheduler: Any, loader: Any
+) -> Iterator[tuple[str, Any, Any]]:
+    """What a training keeps from its first epoch on: its name, as it is here, as it was there."""
+    if hasattr(loader, "__len__"):
+        yield "the number of batches in an epoch", len(loader), tree["batches"]
+    for own, saved in zip(optimizer.param_groups, tree["optimizer"]["param_groups"], strict=False):
+        if scheduler is None or {"initial_lr"} <= {*own} & {*saved}:
+            yield "the learning rate at the start", _start(own), _start(saved)
+    if isinstance(scheduler, LRScheduler):  # of others it is not known what changes as they go
+        for name, value in scheduler.state_dict().items():
+            if name not in ("last_epoch", "_last_lr"):
+                saved = tree["scheduler"].get(name)
+                yield f"{name} of {type(scheduler).__name__}", _listed(value), _listed(saved)
+
+
+def _start(group: Any) -> Any:
+    return group.get("initial_lr", group["lr"])
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # as JSON has it
 
 
 def _generator(loader: Any) -> np.random.Generator | None:

@@ -7,6 +7,7 @@ import math
 import time
 from contextlib import closing
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from ..nn import CrossEntropyLoss, Module
@@ -56,10 +57,16 @@ def fit(
     """
     _check(epochs, patience, valid_loader, clip_grad_norm, checkpoint, resume)
     optimizer = Adam(model.parameters()) if optimizer is None else optimizer
+    _check_parts(model, optimizer, loss)
     loss = CrossEntropyLoss() if loss is None else loss
     train = Pairs("fit", train_loader, model, shuffle=True)
     valid = None if valid_loader is None else Pairs("fit", valid_loader, model)
     course = Course()
+    if checkpoint is not None and not resume and Path(checkpoint).exists():
+        raise FileExistsError(
+            f"[fit] checkpoint {str(checkpoint)!r} is there already, expected resume=True to go on "
+            "from it, or another file"
+        )
     if resume:
         course = load_checkpoint(checkpoint, model, optimizer, scheduler, train.loader)
     if log is not None:
@@ -128,6 +135,17 @@ def _epoch(
     if running.samples == 0:
         raise ValueError(f"[fit] train_loader gave no sample in epoch {epoch}, expected some")
     return running.metrics()
+
+
+def _check_parts(model: Module, optimizer: Optimizer, loss: Loss | None) -> None:
+    if not isinstance(optimizer, Optimizer):
+        kind = type(optimizer).__name__
+        raise TypeError(f"[fit] optimizer is a {kind}, expected one of baregrad.optim")
+    if loss is not None and not callable(loss):
+        raise TypeError(f"[fit] loss is {loss!r}, expected a function of outputs and labels")
+    own = {id(parameter) for parameter in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError("[fit] optimizer has no parameter of the model, expected some")
 
 
 def _compare(course: Course, valid_loss: float, model: Module) -> None:

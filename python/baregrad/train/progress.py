@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -53,4 +54,4 @@ class Progress:
 
 
 def _text(loss: float, accuracy: float) -> str:
-    return f"loss {loss:.4f} accuracy {accuracy:.1%}"
+    return f"loss {loss:.4f}" + ("" if math.isnan(accuracy) else f" accuracy {accuracy:.1%}")
