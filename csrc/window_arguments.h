@@ -44,9 +44,10 @@ inline void expect_lengths(const Call& call, const View& view,
 }
 
 // Height and width of what windows make of an image: {h, w} -> {oh, ow}. Throws std::bad_alloc for
-// sizes whose products an int64 cannot hold, with some room for what kernels make of them.
-inline Shape output_size(const Call& call, const Shape& images, const Shape& kernel,
-                         const Shape& stride, const Shape& padding, const Shape& dilation) {
+// sizes whose products an int64 cannot hold, with some room for what kernels make of them. The
+// stride comes back no longer than the image.
+inline Shape output_size(const Call& call, const Shape& images, const Shape& kernel, Shape& stride,
+                         const Shape& padding, const Shape& dilation) {
   Shape padded, out;
   for (size_t axis = 0; axis < 2; ++axis) {
     int64_t length, reach;
@@ -59,6 +60,7 @@ inline Shape output_size(const Call& call, const Shape& images, const Shape& ker
                        std::to_string(length) + ", padding included, expected at most all");
     padded.push_back(length);
     out.push_back((length - reach) / stride[axis] + 1);
+    if (out.back() == 1) stride[axis] = 1;  // there is no second window, however far away
   }
   constexpr int64_t kRoom = 1 << 12;  // bytes of a float, chunks of a batch, borders twice
   const int64_t n = std::max<int64_t>(images[0], 1), c = std::max<int64_t>(images[1], 1);
@@ -71,7 +73,7 @@ inline Shape output_size(const Call& call, const Shape& images, const Shape& ker
 inline Pool2dSize pool_size(const Call& call, const Shape& images, py::handle kernel_,
                             py::handle stride_, py::handle padding_) {
   const Shape kernel = counts(call, "kernel", kernel_, 1);
-  const Shape stride = counts(call, "stride", stride_, 1);
+  Shape stride = counts(call, "stride", stride_, 1);
   const Shape padding = counts(call, "padding", padding_, 0);
   for (size_t axis = 0; axis < 2; ++axis)
     if (padding[axis] > kernel[axis] / 2)

@@ -15,6 +15,7 @@ namespace {
 
 void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
+  cudaGetLastError();  // it is told here: the next call is not to find it again
   if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
   throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
 }

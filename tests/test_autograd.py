@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import Tensor, ops
+from baregrad import Tensor, _cpu, ops
 from baregrad.autograd import Function
 from baregrad.nn import functional as F  # noqa: N812
 from test_references import numeric_gradient
@@ -44,21 +44,27 @@ def labels(x: Tensor, *classes: int) -> Tensor:
 MASK = bg.tensor([[True, False, True], [False, True, True]])
 ROWS, COLUMNS = np.array([2, 0, 2, -1]), bg.tensor([0, 1, 1, 0])
 
+
+def dropped(x: Tensor) -> Tensor:
+    bg.manual_seed(7)  # the same elements each time
+    return F.dropout(x, 0.4, training=True)
+
+
+def assigned(x: Tensor, row: Tensor) -> Tensor:
+    x = x * 1
+    x[1] = row
+    return x * x
+
+
+def unary(kind: str) -> Callable[[Tensor], Tensor]:
+    """The op of a kind where it is defined: log and its like want numbers above 0."""
+    function, options = getattr(ops, kind), {"leaky_relu": [0.2], "elu": [1.5]}.get(kind, [])
+    defined = np.isfinite(function(bg.tensor([-1.0]), *options).numpy()).all()
+    return lambda x: function(x if defined else positive(x), *options)
+
+
 OPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
-    "relu": (ops.relu, [(4, 5)]),
-    "leaky_relu": (lambda x: ops.leaky_relu(x, 0.2), [(4, 5)]),
-    "elu": (lambda x: ops.elu(x, 1.5), [(4, 5)]),
-    "gelu": (ops.gelu, [(4, 5)]),
-    "silu": (ops.silu, [(4, 5)]),
-    "sigmoid": (ops.sigmoid, [(4, 5)]),
-    "tanh": (ops.tanh, [(4, 5)]),
-    "softplus": (ops.softplus, [(4, 5)]),
-    "exp": (ops.exp, [(4, 5)]),
-    "log": (lambda x: positive(x).log(), [(4, 5)]),
-    "sqrt": (lambda x: positive(x).sqrt(), [(4, 5)]),
-    "abs": (abs, [(4, 5)]),
-    "neg": (lambda x: -x, [(4, 5)]),
-    "sign": (ops.sign, [(4, 5)]),
+    **{kind: (unary(kind), [(4, 5)]) for kind in _cpu.UNARY},
     "add": (lambda a, b: a + b, [(3, 4), (3, 4)]),
     "add, broadcast": (lambda a, b: a + b, [(2, 1, 4), (3, 1)]),
     "add with alpha": (lambda a, b: a.add(b, alpha=3), [(3, 4), (4,)]),
@@ -70,8 +76,8 @@ OPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "div of a number": (lambda a: 2 / positive(a), [(3, 4)]),
     "pow": (lambda a, b: positive(a) ** b, [(3, 4), (4,)]),
     "pow of a number": (lambda b: 2**b, [(3, 4)]),
-    "square": (lambda a: a**2, [(3, 4)]),
-    "cube": (lambda a: a**3, [(3, 4)]),
+    "to the power of 2": (lambda a: a**2, [(3, 4)]),
+    "to the power of 3": (lambda a: a**3, [(3, 4)]),
     "to the power of 1.5": (lambda a: positive(a) ** 1.5, [(3, 4)]),
     "to the power of -1, 0.5, 1": (lambda a: positive(a) ** -1 + positive(a) ** 0.5 + a**1, [(3, 4)]),
     "maximum": (lambda a, b: a.maximum(b), [(3, 4), (4,)]),
@@ -126,6 +132,9 @@ OPS: dict[str, tuple[Callable[..., Tensor], list[tuple[int, ...]]]] = {
     "elements": (lambda x: x[ROWS, COLUMNS], [(3, 2)]),
     "a mask": (lambda x: x[MASK] * 2, [(2, 3)]),
     "a mask of rows": (lambda x: x[:, np.array([True, False, True])], [(2, 3, 2)]),
+    "dropout": (dropped, [(4, 5)]),
+    "binary cross entropy": (lambda x: F.binary_cross_entropy(x.sigmoid(), bg.full(x.shape, 0.3, dtype=x.dtype, device=x.device)), [(4,)]),
+    "assignment": (assigned, [(3, 4), (4,)]),
     "linear": (F.linear, [(3, 4), (5, 4), (5,)]),
     "linear without bias": (F.linear, [(3, 4), (5, 4)]),
     "linear of a vector": (F.linear, [(4,), (5, 4), (5,)]),
@@ -183,6 +192,29 @@ def test_ops_run_on_every_device_as_on_the_cpu(
     tolerance = 1e-4 if device == "sim" else 0
     for one, want in zip(got, values_and_gradients(f, "cpu", inputs), strict=True):
         np.testing.assert_allclose(one, want, rtol=tolerance, atol=tolerance)
+
+
+def functions(kind: type[Function] = Function) -> Iterator[type[Function]]:
+    """Every Function of the package."""
+    for below in kind.__subclasses__():
+        if below.__module__.startswith("baregrad."):
+            yield from functions(below)
+            yield below
+
+
+def test_no_function_is_missing_from_the_list(rng: np.random.Generator) -> None:
+    met: set[type[Function]] = set()
+    for f, shapes in OPS.values():
+        out = f(*(bg.tensor(rng.standard_normal(s), requires_grad=True) for s in shapes))
+        stack: list[Any] = [out.grad_fn]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Function):
+                met.add(type(node))
+                stack += node.parents
+    bases = {base for kind in functions() for base in kind.__mro__[1:]}
+    others = {"Cast", "Move"}  # of float32 and of two devices: test_tensor.py, test_ops.py
+    assert {kind.__name__ for kind in set(functions()) - bases - met} - others == set()
 
 
 def network(device: str, x: np.ndarray, *weights: np.ndarray) -> tuple[float, list[np.ndarray]]:

@@ -231,3 +231,19 @@ def test_sizes_beyond_memory_are_memory_errors(length: int) -> None:
         _cpu.conv2d_backward_weight(x, x, (length, length), padding=(length, length))
     with pytest.raises(MemoryError):
         _cpu.conv2d_forward(x, w, padding=(2**70, 0))
+
+
+@pytest.mark.parametrize("stride", [6, 10**9, 2**40, 2**62, 2**63 - 1])
+def test_a_stride_beyond_the_image_makes_one_window(any_table: Any, stride: int) -> None:
+    x, w = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5), np.ones((1, 1, 3, 3), np.float32)
+    both = {"stride": (stride, stride)}
+    out = any_table.conv2d_forward(x, w, **both)
+    assert out.tolist() == [[[[x[0, 0, :3, :3].sum()]]]]
+    dx = any_table.conv2d_backward_input(out, w, x.shape, **both)
+    assert dx.sum() == 9 * out.item()
+    dw = any_table.conv2d_backward_weight(x, out, (3, 3), **both)
+    np.testing.assert_array_equal(dw[0, 0], x[0, 0, :3, :3] * out.item())
+    np.testing.assert_array_equal(
+        any_table.im2col(x, (3, 3), **both)[0, :, 0], x[0, 0, :3, :3].ravel()
+    )
+    assert any_table.avgpool2d_forward(x, (3, 3), **both).item() == out.item() / 9

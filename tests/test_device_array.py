@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import backend
@@ -114,3 +115,16 @@ def test_says_that_a_view_has_too_many_axes_to_copy() -> None:
     with pytest.raises(ValueError, match=r"\[copy\] arrays have more than 8 axes"):
         array.numpy()
     np.testing.assert_array_equal(array[0, 1].numpy(), many.T[0, 1])
+
+
+def test_memory_that_is_not_there_is_one_error_and_no_other() -> None:
+    if why := backend.why_absent("sim"):
+        pytest.skip(f"sim is not here: {why}")
+    with pytest.raises(MemoryError):
+        bg.zeros(2**36, 8, device="sim")
+    assert bg.ones(3, device="sim").relu().tolist() == [1, 1, 1]
+
+
+def test_a_table_of_no_columns_is_nothing_to_launch_for(any_table: Any) -> None:
+    table, none = np.zeros((2**33, 0), np.float32), np.zeros((1, 0), np.float32)
+    assert any_table.scatter_add_rows(none, np.zeros(1, np.int64), table).shape == table.shape

@@ -204,3 +204,22 @@ def test_another_file_is_no_keras_model(tmp_path: Path) -> None:
 
 def test_says_what_it_offers() -> None:
     assert [name for name in keras.__all__ if not getattr(keras, name).__doc__] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "sentence"),
+    [
+        ({"loss": None}, ValueError, "loss is None, expected one of"),
+        ({"optimizer": bg.optim.SGD}, TypeError, "expected 'sgd', 'adam', SGD"),
+    ],
+)
+def test_compile_refuses_what_fit_could_not_use(
+    words: dict[str, Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        Sequential([Dense(2)]).compile(**words)
+    model = dense()
+    model.compile("adam", "mse", metrics="accuracy")
+    assert model.metrics == ["accuracy"]
+    with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
+        model.predict(np.ones((2, 64), np.float32), batch_size=0)

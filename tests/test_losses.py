@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import baregrad as bg
 import numpy as np
@@ -323,3 +324,17 @@ def test_losses_and_gradients_are_those_of_torch(name, reduction, rng):
     ours.sum().backward()
     their.sum().backward()
     np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("action", "sentence"),
+    [
+        (lambda: F.cross_entropy(bg.ones(3, 5), bg.ones(3, 5), bg.ones(5, 1)), r"weight has shape \(5, 1\), expected \(5,\)"),
+        (lambda: F.cross_entropy(bg.ones(3, 5), bg.ones(3, 5), bg.ones(1)), r"weight has shape \(1,\), expected \(5,\)"),
+        (lambda: F.cross_entropy(bg.ones(3), bg.ones(3), label_smoothing=0.1), r"input has shape \(3,\), expected \(n, c\)"),
+        (lambda: F.binary_cross_entropy_with_logits(bg.ones(3, 5), bg.ones(3, 5), pos_weight=bg.ones(2, 3, 5)), r"pos_weight has shape \(2, 3, 5\), expected \(\) or \(5,\)"),
+    ],
+)  # fmt: skip
+def test_a_weight_is_broadcast_as_it_says_and_no_other_way(action: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        action()

@@ -30,6 +30,7 @@ py::object bias_activation_forward(py::handle x_, py::handle bias_, const std::s
   call.expect_apart(out, x, true);
   call.expect_apart(out, bias, false);
   const View result = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
+  if (x.size() == 0) return out.object;  // however many rows of nothing there are
   call.run(double(x.size()) * kBiasActivationCost, [&] {
     kernels().bias_activation_forward(kind, x.as<float>(), bias.as<float>(), result.as<float>(), n,
                                       c, s STREAM_ARGUMENT);
@@ -52,9 +53,10 @@ py::tuple bias_activation_backward(py::handle saved_, py::handle dout_,
   call.expect_apart(out, dout, true);
   const View dx = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
   const View dbias = View::make(DType::float32, {c});
+  const int64_t rows = saved.size() > 0 ? n : 0;  // not many rows of nothing
   call.run(double(saved.size()) * kBiasActivationCost, [&] {
     kernels().bias_activation_backward(kind, saved.as<float>(), dout.as<float>(), dx.as<float>(),
-                                       dbias.as<float>(), n, c, s STREAM_ARGUMENT);
+                                       dbias.as<float>(), rows, c, s STREAM_ARGUMENT);
   });
   out.assign(dx);
   return py::make_tuple(out.object, dbias.object);

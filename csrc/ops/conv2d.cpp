@@ -15,7 +15,7 @@ void expect_groups(const Call& call, int64_t groups, int64_t c, int64_t o) {
 Conv2dSize conv_size(const Call& call, const Shape& images, int64_t o, const Shape& kernel,
                      py::handle stride_, py::handle padding_, py::handle dilation_,
                      int64_t groups) {
-  const Shape stride = counts(call, "stride", stride_, 1);
+  Shape stride = counts(call, "stride", stride_, 1);
   const Shape padding = counts(call, "padding", padding_, 0);
   const Shape dilation = counts(call, "dilation", dilation_, 1);
   Shape both = images;  // the channels that windows read and those that they make

@@ -36,6 +36,7 @@ py::object gemm(py::handle a_, py::handle b_, py::handle bias_, float alpha, flo
     call.expect_apart(out, *bias, false);
   }
 
+  if (out.size() == 0) return out.object;  // however many products of nothing there are
   const GemmSize size = {batch, m, n, k};
   const Kernels& table = kernels();
   const Workspace workspace(table.gemm_workspace(size));

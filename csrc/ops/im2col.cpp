@@ -7,7 +7,7 @@ namespace {
 Conv2dSize columns_size(const Call& call, const Shape& images, py::handle kernel_,
                         py::handle stride_, py::handle padding_, py::handle dilation_) {
   const Shape kernel = counts(call, "kernel", kernel_, 1);
-  const Shape stride = counts(call, "stride", stride_, 1);
+  Shape stride = counts(call, "stride", stride_, 1);
   const Shape padding = counts(call, "padding", padding_, 0);
   const Shape dilation = counts(call, "dilation", dilation_, 1);
   const Shape out = output_size(call, images, kernel, stride, padding, dilation);

@@ -15,6 +15,7 @@ py::object softmax_forward(const char* op, decltype(Kernels::softmax_forward) Ke
   call.expect_apart(out, x, true);
   const View result = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
   const int64_t n = x.shape[0], c = x.shape[1];
+  if (x.size() == 0) return out.object;  // however many rows of nothing there are
   call.run(double(n) * double(c) * kSoftmaxRowCost,
            [&] { (kernels().*kernel)(x.as<float>(), result.as<float>(), n, c STREAM_ARGUMENT); });
   out.assign(result);
@@ -33,6 +34,7 @@ py::object softmax_backward(const char* op, decltype(Kernels::softmax_backward) 
   call.expect_apart(out, dout, true);
   const View dx = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
   const int64_t n = saved.shape[0], c = saved.shape[1];
+  if (saved.size() == 0) return out.object;  // however many rows of nothing there are
   call.run(double(n) * double(c) * kSoftmaxRowCost, [&] {
     (kernels().*kernel)(saved.as<float>(), dout.as<float>(), dx.as<float>(), n, c STREAM_ARGUMENT);
   });

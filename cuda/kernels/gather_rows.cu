@@ -56,7 +56,8 @@ void gather_rows(const float* table, const int64_t* rows, float* out, int64_t* b
 void scatter_add_rows(const float* dout, const int64_t* rows, float* out, int64_t* bad_row,
                       int64_t v, int64_t n, int64_t d, cudaStream_t stream) {
   if (n == 0) return;
-  const unsigned blocks = unsigned(divide_up(v > 0 ? v : 1, kRows));  // bad rows are found with v 0
+  const int64_t written = d > 0 && v > 0 ? v : 1;  // bad rows are found in an empty table, too
+  const unsigned blocks = unsigned(divide_up(written, kRows));
   scatter_add_rows_kernel<<<blocks, kRows * kWarp, 0, stream>>>(dout, rows, out, bad_row, v, n, d);
 }
 

@@ -83,11 +83,11 @@ class Sequential:
         self,
         optimizer: str | Optimizer = "sgd",
         loss: str = "categorical_crossentropy",
-        metrics: SequenceOf[str] = (),
+        metrics: str | SequenceOf[str] = (),
     ) -> None:
         """Choose a loss by name, an optimizer, and whether to report the accuracy."""
-        loss = loss.replace(" ", "_")
-        if loss not in _LOSSES:
+        loss = loss.replace(" ", "_") if isinstance(loss, str) else loss
+        if not isinstance(loss, str) or loss not in _LOSSES:
             names = ", ".join(_LOSSES)
             raise ValueError(f"[Sequential.compile] loss is {loss!r}, expected one of {names}")
         if isinstance(optimizer, str):
@@ -97,14 +97,19 @@ class Sequential:
                     f"[Sequential.compile] optimizer is {optimizer!r}, expected sgd or adam"
                 )
             choice: Optimizer = makers[optimizer.lower()]()
-        else:
+        elif isinstance(optimizer, Optimizer):
             choice = optimizer
-        for metric in metrics:
+        else:
+            raise TypeError(
+                f"[Sequential.compile] optimizer is {optimizer!r}, expected 'sgd', 'adam', SGD() or "
+                "Adam() of baregrad.keras"
+            )
+        for metric in [metrics] if isinstance(metrics, str) else metrics:
             if metric not in ("accuracy", "acc"):
                 raise ValueError(
                     f"[Sequential.compile] metrics has {metric!r}, expected 'accuracy'"
                 )
-        self.loss, self.metrics = loss, list(metrics)
+        self.loss, self.metrics = loss, [metrics] if isinstance(metrics, str) else list(metrics)
         self._choice, self._optimizer = choice, None
 
     @words(nb_epoch="epochs")
@@ -167,6 +172,10 @@ class Sequential:
 
     def predict(self, x: ArrayLike, batch_size: int = 32, verbose: int = 0) -> NDArray:
         """x (n, ...) -> the outputs (n, ...) as a NumPy array."""
+        if batch_size < 1:
+            raise ValueError(
+                f"[Sequential.predict] batch_size is {batch_size}, expected at least 1"
+            )
         inputs = self._inputs("predict", x, verbose)
         assert self.network is not None
         self.network.eval()

@@ -106,7 +106,12 @@ def binary_cross_entropy_with_logits(
     op = "binary_cross_entropy_with_logits"
     _alike(op, input, target)
     hit = target * ops.softplus(-input)
-    hit = hit if pos_weight is None else hit * pos_weight
+    if pos_weight is not None:
+        if pos_weight.shape not in ((), input.shape[-1:]):
+            raise ValueError(
+                f"[{op}] pos_weight has shape {pos_weight.shape}, expected () or {input.shape[-1:]}"
+            )
+        hit = hit * pos_weight
     return _reduced(op, hit + (1 - target) * ops.softplus(input), reduction)
 
 
@@ -147,6 +152,9 @@ def cross_entropy(
         raise ValueError(f"[{op}] label_smoothing is {smooth}, expected 0 <= label_smoothing <= 1")
     if operand(op, "target", target).dtype.kind == "f":
         _alike(op, input, target)
+        if input.ndim != 2:
+            raise ValueError(f"[{op}] input has shape {input.shape}, expected (n, c)")
+        _class_weight(op, input, weight)
         target = target * (1 - smooth) + smooth / input.shape[1] if smooth else target
         logarithms = ops.log_softmax(input, 1)
         logarithms = logarithms if weight is None else logarithms * weight
@@ -186,6 +194,16 @@ def _classes(op: str, input: Tensor, target: Tensor) -> Shape:
     return input.shape
 
 
+def _class_weight(op: str, input: Tensor, weight: Tensor | None) -> None:
+    """A weight (c,) for the classes of input (n, c), or none."""
+    if weight is None:
+        return
+    if operand(op, "weight", weight).shape != input.shape[1:]:
+        raise ValueError(f"[{op}] weight has shape {weight.shape}, expected {input.shape[1:]}")
+    same_device(op, input=input, weight=weight)
+    same_floats(op, input=input, weight=weight)
+
+
 def _weights(
     op: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -198,8 +216,5 @@ def _weights(
         raise IndexError(f"[{op}] target has a label {wrong}, expected 0 <= label < {c}")
     if weight is None:
         return labels, kept, kept
-    if weight.shape != (c,):
-        raise ValueError(f"[{op}] weight has shape {weight.shape}, expected ({c},)")
-    same_device(op, input=input, weight=weight)
-    same_floats(op, input=input, weight=weight)
+    _class_weight(op, input, weight)
     return labels, kept, kept * ops.embedding(labels, weight.detach().reshape(c, 1)).reshape(-1)
