@@ -98,16 +98,13 @@ def test_takes_any_strides_and_may_write_over_its_inputs(
     assert_same_bits(forward(same, out=same), want)
 
 
-@pytest.mark.parametrize("rows", [2**40])
-def test_many_rows_of_nothing_take_no_time(any_table: Any, rows: int) -> None:
+def test_many_rows_of_nothing_take_no_time(table: Any) -> None:
+    rows = 2**40
     nothing = np.zeros((rows, 0), np.float32)
-    assert any_table.softmax_forward(nothing).shape == (rows, 0)
-    assert any_table.softmax_backward(nothing, nothing).shape == (rows, 0)
+    assert table.softmax_forward(nothing).shape == (rows, 0)
+    assert table.softmax_backward(nothing, nothing).shape == (rows, 0)
     many = np.zeros((rows, 3, 0), np.float32)
-    assert any_table.gemm(many, np.zeros((rows, 0, 0), np.float32)).shape == (rows, 3, 0)
-    assert (
-        any_table.bias_activation_forward(many, np.zeros(3, np.float32), activation="relu").size
-        == 0
-    )
-    dbias = any_table.bias_activation_backward(many, many, activation="relu")[1]
+    assert table.gemm(many, np.zeros((rows, 0, 0), np.float32)).shape == (rows, 3, 0)
+    assert table.bias_activation_forward(many, np.zeros(3, np.float32), activation="relu").size == 0
+    dbias = table.bias_activation_backward(many, many, activation="relu")[1]
     np.testing.assert_array_equal(dbias, [0, 0, 0])
