@@ -183,9 +183,6 @@ CUDA = [
 ]  # fmt: skip
 
 
-NEEDS = {"bias_activation": ["unary"]}  # ops with the formulas of another
-
-
 def plant(file: Path, fault: Fault) -> None:
     text = file.read_text()
     assert text.count(fault.right) >= 1, f"{file.name} no longer has {fault.right!r}"
@@ -242,9 +239,8 @@ def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
     plugin = folder / "plugin.cpp"
     # Of the kernels only this one: to compile all of them takes ten times as long.
     table = folder / "csrc" / "isa" / "table.inl.h"
-    wanted = {fault.op, *NEEDS.get(fault.op, ())}
     includes = re.findall(r'(#include ".*?(\w+)(?:\.inl)?\.h")', table.read_text())
-    kept = [line for line, stem in includes if stem in wanted or stem not in OPS]
+    kept = [line for line, stem in includes if stem == fault.op or stem not in OPS]
     table.write_text("\n".join([*kept, ""]))
     fills = " ".join(f"table->{slot} = baregrad::{isa}::{slot};" for slot in slots(fault.op))
     plugin.write_text(

@@ -2,13 +2,10 @@
 #include "../kernels.h"
 #include "math.h"
 
-#include "../kernels/rows.inl.h"
-#include "../kernels/strided.inl.h"
-#include "../kernels/tensor_list.inl.h"
-
 #include "../kernels/adam_step.inl.h"
 #include "../kernels/avgpool2d.inl.h"
 #include "../kernels/batch_norm.inl.h"
+#include "../kernels/bias_activation.inl.h"
 #include "../kernels/binary.inl.h"
 #include "../kernels/cast.inl.h"
 #include "../kernels/compare.inl.h"
@@ -28,8 +25,6 @@
 #include "../kernels/softmax_xent.inl.h"
 #include "../kernels/unary.inl.h"
 #include "../kernels/where.inl.h"
-
-#include "../kernels/bias_activation.inl.h"  // with the formulas of unary
 
 #define BAREGRAD_TEXT_OF(x) #x
 #define BAREGRAD_TEXT(x) BAREGRAD_TEXT_OF(x)

@@ -1,5 +1,6 @@
 // Adam (Kingma and Ba, 2015): both moments, both bias corrections and the step in one pass. AdamW
 // (Loshchilov and Hutter, 2019) where the decay is decoupled.
+#include "tensor_list.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

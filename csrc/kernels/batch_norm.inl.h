@@ -1,6 +1,7 @@
 // Batch normalisation as in training (Ioffe and Szegedy, 2015): a thread takes whole channels, so
 // that what it reads three times is still in its cache, and no sum is cut. With one pixel an image
 // is a number, and channels lie side by side in the vectors.
+#include "rows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,6 @@
 // Bias and activation in one pass over what a product left, and both gradients in one pass back.
+#include "rows.inl.h"
+#include "unary.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

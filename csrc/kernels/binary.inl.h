@@ -1,4 +1,5 @@
 // Elementwise arithmetic of two arrays that broadcast: a formula per kind, and one loop for all.
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,5 @@
 // Elementwise comparison of two arrays that broadcast, into bytes of 0 and 1.
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,5 @@
 // Copies between arrays of any strides.
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,5 @@
 // One value everywhere.
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,5 @@
 // Layer normalisation (Ba, Kiros and Hinton, 2016): each row by its own mean and variance.
+#include "rows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,6 +1,8 @@
 // Reductions over any axes. Vectors run along whichever axis is contiguous: along the reduced ones
 // (rows) or along the kept ones (columns). Where little is kept and much reduced, the reduced
 // elements are cut into pieces by shape alone, whose totals are combined in order.
+#include "rows.inl.h"
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,3 +1,4 @@
+#pragma once
 // Loops over rows of floats: a body written once for whole vectors and tails, sums whose error does
 // not grow with their length, and the exponentials of softmax.
 

@@ -1,4 +1,5 @@
 // Stochastic gradient descent with momentum, plain or Nesterov's, in one pass.
+#include "tensor_list.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

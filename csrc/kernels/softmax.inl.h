@@ -1,4 +1,5 @@
 // Softmax and its logarithm over the rows of a matrix.
+#include "rows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,4 +1,5 @@
 // Cross-entropy of softmax(logits), loss and gradient in one pass over a row.
+#include "rows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

@@ -1,3 +1,4 @@
+#pragma once
 // How kernels walk arrays of any strides: the elements in row-major order, a row at a time.
 
 namespace baregrad::BAREGRAD_ISA {

@@ -1,3 +1,4 @@
+#pragma once
 // How an optimizer's step walks the tensors of a list: one region for all of them.
 
 namespace baregrad::BAREGRAD_ISA {

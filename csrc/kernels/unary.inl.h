@@ -1,3 +1,4 @@
+#pragma once
 // Elementwise ops of one argument: a struct of two formulas per kind, and one loop for all.
 
 namespace baregrad::BAREGRAD_ISA {

@@ -1,4 +1,5 @@
 // Elementwise choice between two arrays.
+#include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {

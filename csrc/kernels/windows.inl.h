@@ -47,7 +47,7 @@ inline Span cells_inside(int64_t start, int64_t step, int64_t n, int64_t kw, int
 }
 
 // p (n,) with a step between elements, in the first n lanes; `fill` in the others
-inline Vec load_steps(const float* p, int64_t n, int64_t step, float fill) {
+inline Vec load_spaced(const float* p, int64_t n, int64_t step, float fill) {
   if (step == 1) return n == kLanes ? load(p) : load_n(p, n, fill);
   if (step == 2 && n == kLanes) return load_even(p);
   Vec v = broadcast(fill);
@@ -60,7 +60,7 @@ inline Vec load_steps(const float* p, int64_t n, int64_t step, float fill) {
 inline Vec load_cells(const float* row, int64_t w, int64_t start, int64_t step, int64_t n,
                       float fill) {
   const Span in = inside(start, step, n, w);
-  if (in.begin == 0) return load_steps(row + start, in.end, step, fill);
+  if (in.begin == 0) return load_spaced(row + start, in.end, step, fill);
   Vec v = broadcast(fill);
   for (int64_t l = in.begin; l < in.end; ++l) v[l] = row[start + l * step];
   return v;

@@ -59,6 +59,8 @@ def use(*specs: str, **entries: str) -> Chosen:
     """
     before = choice = _current
     for spec in specs:
+        if not isinstance(spec, str):
+            raise TypeError(f"[use] spec is a {type(spec).__name__}, expected text")
         for part in spec.split(","):
             name, equals, value = part.strip().partition("=")
             choice = _pick(choice, name, value) if equals else _pick_table(choice, name)

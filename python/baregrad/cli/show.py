@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,25 +39,32 @@ def run(args: argparse.Namespace) -> int:
 
 
 def sections(stem: str) -> Iterator[tuple[str, str]]:
-    """Heading and text of every room the op lives in."""
+    """Heading and text of every room the op lives in, each with what it shares with other ops."""
     rooms = [
-        ("The definition", _PACKAGE / "reference" / f"{stem}.py", f"reference/{stem}.py"),
-        ("The derivative", _PACKAGE / "ops" / f"{stem}.py", f"ops/{stem}.py"),
-        ("The binding", _SOURCES / "csrc" / "ops" / f"{stem}.cpp", f"csrc/ops/{stem}.cpp"),
-        (
-            "The CPU loop",
-            _SOURCES / "csrc" / "kernels" / f"{stem}.inl.h",
-            f"csrc/kernels/{stem}.inl.h",
-        ),
-        (
-            "The CUDA kernel",
-            _SOURCES / "cuda" / "kernels" / f"{stem}.cu",
-            f"cuda/kernels/{stem}.cu",
-        ),
+        ("The definition", _PACKAGE, f"reference/{stem}.py"),
+        ("The derivative", _PACKAGE, f"ops/{stem}.py"),
+        ("The binding", _SOURCES, f"csrc/ops/{stem}.cpp"),
+        ("The CPU loop", _SOURCES, f"csrc/kernels/{stem}.inl.h"),
+        ("The CUDA kernel", _SOURCES, f"cuda/kernels/{stem}.cu"),
     ]
-    for heading, path, name in rooms:
+    for heading, root, name in rooms:
+        path = root / name
         if path.exists():
             yield f"{heading}: {name}", path.read_text()
+            for shared in _included(path):
+                yield f"{heading} includes: {shared.relative_to(root)}", shared.read_text()
         elif heading == "The derivative":
-            yield f"{heading}: none", f"{stem} is not differentiated: it is a step of an optimizer."
+            yield f"{heading}: none", f"{stem} has no derivative of its own: it is no Function."
     yield "The tolerance", OPS[stem].tolerance
+
+
+def _included(path: Path) -> list[Path]:
+    """What lies beside a kernel and is included by it, but for what all include."""
+    found: list[Path] = []
+    stack = [path]
+    while stack:
+        beside = re.findall(r'#include "([\w.]+)"', stack.pop().read_text())
+        fresh = [path.parent / name for name in beside if name != "launch.cuh"]
+        found += [f for f in fresh if f not in found]
+        stack += fresh
+    return found

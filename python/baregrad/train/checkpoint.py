@@ -91,20 +91,13 @@ def _options(
         yield "the number of batches in an epoch", len(loader), tree["batches"]
     for own, saved in zip(optimizer.param_groups, tree["optimizer"]["param_groups"], strict=False):
         if scheduler is None or {"initial_lr"} <= {*own} & {*saved}:
-            yield "the learning rate at the start", _start(own), _start(saved)
+            rates = (group.get("initial_lr", group["lr"]) for group in (own, saved))
+            yield ("the learning rate at the start", *rates)
     if isinstance(scheduler, LRScheduler):  # of others it is not known what changes as they go
         for name, value in scheduler.state_dict().items():
             if name not in ("last_epoch", "_last_lr"):
-                saved = tree["scheduler"].get(name)
-                yield f"{name} of {type(scheduler).__name__}", _listed(value), _listed(saved)
-
-
-def _start(group: Any) -> Any:
-    return group.get("initial_lr", group["lr"])
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value  # as JSON has it
+                here = list(value) if isinstance(value, tuple) else value  # as JSON has it
+                yield f"{name} of {type(scheduler).__name__}", here, tree["scheduler"].get(name)
 
 
 def _generator(loader: Any) -> np.random.Generator | None:
