@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 LECTURES = Path(__file__).parent.parent / "examples" / "lectures"
-MNIST = Path(os.environ.get("BAREGRAD_DATA", LECTURES.parents[2].parent / "shared" / "data"))
+MNIST = Path(os.environ.get("BAREGRAD_DATA", LECTURES.parents[2] / "shared" / "data"))
 needs_mnist = pytest.mark.skipif(not (MNIST / "mnist").is_dir(), reason="needs MNIST")
 
 
