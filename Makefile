@@ -7,13 +7,16 @@ DEV := .venv-dev/bin
 SOURCES := $(shell find csrc cuda python -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
 FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test bench dev lint format wheel clean
+.PHONY: demo test deep bench dev lint format wheel clean
 
 demo: .venv/with-viz
 	$(BIN)/baregrad demo
 
 test: .venv/with-test
 	$(BIN)/pytest
+
+deep: .venv/with-test .venv/with-deep-tools
+	cd tests && ../$(BIN)/python -m deep.prove
 
 bench: .venv/with-test
 	$(BIN)/pytest bench
@@ -49,6 +52,11 @@ clean:
 .venv/tools: .venv/pip pyproject.toml
 	$(BIN)/pip install -q "pip>=25.1"
 	$(BIN)/pip install -q --group lint
+	touch $@
+
+# What only tests/deep needs.
+.venv/with-deep-tools: .venv/tools pyproject.toml
+	$(BIN)/pip install -q --group deep
 	touch $@
 
 dist/built: .venv/pip $(SOURCES)
