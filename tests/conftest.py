@@ -9,8 +9,8 @@ from pathlib import Path
 import baregrad as bg
 import numpy as np
 import pytest
-from backends import OnDevice
 from baregrad import _cpu, backend
+from baregrad.cases.on_device import OnDevice
 from simulated import Simulator
 
 SCHEDULES = ("forward", "reverse", "random:1")

@@ -10,32 +10,16 @@ import numpy as np
 import pytest
 from baregrad import _cpu, backend
 from baregrad.cases import OPS, Case
-from compare import assert_same_bits, assert_within
+from baregrad.cases.check import check, exact_result
+from compare import assert_same_bits
 
 CASES = [case for op in OPS.values() for case in op.tests]
-
-
-def exact_result(case: Case, arguments: dict[str, Any]) -> tuple[np.ndarray, ...]:
-    """What the definition gives in float64, for the very float32 inputs."""
-
-    def double(value: Any) -> Any:
-        if isinstance(value, list):
-            return [double(item) for item in value]
-        if isinstance(value, np.ndarray) and value.dtype == np.float32:
-            return value.astype(np.float64)
-        return copy.copy(value)
-
-    return case.run(bg.kernels.reference, {k: double(v) for k, v in arguments.items()})
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_is_within_the_bound_of_its_case(table: Any, case: Case, rng: np.random.Generator) -> None:
     arguments = case.arguments(rng)
-    exact, bound = exact_result(case, arguments), case.bound(arguments)
-    got = case.run(table, arguments)
-    assert len(got) == len(exact) == len(bound)
-    for one_got, one_exact, one_bound in zip(got, exact, bound, strict=True):
-        assert_within(one_got, one_exact, one_bound)
+    check(case, table, arguments, exact_result(case, arguments))
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -43,11 +27,7 @@ def test_the_reference_in_float32_is_within_the_bound_too(
     case: Case, rng: np.random.Generator
 ) -> None:
     arguments = case.arguments(rng)
-    exact, bound = exact_result(case, arguments), case.bound(arguments)
-    for got, want, allowed in zip(
-        case.run(bg.kernels.reference, arguments), exact, bound, strict=True
-    ):
-        assert_within(got, want, allowed)
+    check(case, bg.kernels.reference, arguments, exact_result(case, arguments))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 4, 8])

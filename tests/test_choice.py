@@ -62,19 +62,16 @@ def test_there_is_a_first_rung_on_the_cpu_and_on_the_simulator() -> None:
 
 @pytest.mark.parametrize(("where", "op", "rung"), RUNGS)
 def test_a_rung_passes_every_case_of_its_op(where: str, op: str, rung: str) -> None:
-    from backends import OnDevice
     from baregrad.cases import OPS
-    from compare import assert_within
-    from test_cases import exact_result
+    from baregrad.cases.check import check, exact_result
+    from baregrad.cases.on_device import OnDevice
 
     table: Any = bg.kernels.cpu if where == "cpu" else OnDevice(backend.device(where))
     with bg.use(**{op: f"ladder/{rung}"}):
         assert rung in backend.device(where).table.own.in_use()
         for case in OPS[op].tests:  # type: ignore[attr-defined]
             arguments = case.arguments(np.random.default_rng(0))
-            exact, bound = exact_result(case, arguments), case.bound(arguments)
-            for got, want, allowed in zip(case.run(table, arguments), exact, bound, strict=True):
-                assert_within(got, want, allowed)
+            check(case, table, arguments, exact_result(case, arguments))
 
 
 def losses(device: str = "cpu", steps: int = 10, change: Any = None) -> list[float]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import bench, demo, evaluate, info, predict, show, train
+from . import bench, demo, evaluate, info, predict, selftest, show, train
 
 _GROUPS = {
-    "use": (demo, train, evaluate, predict, info),
+    "use": (demo, train, evaluate, predict, info, selftest),
     "measure": (bench,),
     "learn": (show,),
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 import time
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..cases import OPS, Case
+from ..cases.check import BoundError, check as check_bound, exact_result
 from ..native import _cpu
 from . import options
 
@@ -61,16 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 def check(case: Case, table: Any) -> None:
     """ValueError if a kernel of `table` is off the definition by more than the case allows."""
-    arguments = case.arguments(np.random.default_rng(0))
-    bounds = case.bound(arguments)
-    got = case.run(table, copy.deepcopy(arguments))
-    want = case.run(backend.REFERENCE, copy.deepcopy(arguments))
-    for one_got, one_want, bound in zip(got, want, bounds, strict=True):
-        # Both are rounded to float32, so each may be off by the bound.
-        if not (np.abs(one_got - one_want.astype(np.float64)) <= 2 * bound + 1e-30).all():
-            raise ValueError(
-                f"[bench] {case} is off its definition, expected the bound of its cases"
-            )
+    exact = exact_result(case, case.arguments(np.random.default_rng(0)))
+    try:
+        check_bound(case, table, case.arguments(np.random.default_rng(0)), exact)
+    except BoundError as error:
+        raise ValueError(f"[bench] {case} is off its definition: {error}") from None
 
 
 def timed(case: Case, table: Any) -> float:

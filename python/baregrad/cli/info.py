@@ -42,7 +42,7 @@ def facts() -> Iterator[tuple[str, str]]:
     )
     threads = _cpu.get_num_threads()
     yield "threads", f"{threads} ({_cpu.thread_reason()}), by {_cpu.thread_runtime()}"
-    yield "OpenMP runtimes", ", ".join(sorted(set(_loaded_runtimes()))) or "none loaded"
+    yield "OpenMP runtimes", ", ".join(sorted(set(loaded_runtimes()))) or "none loaded"
     for name in ("reference", "cpu", "sim", "cuda"):
         why = None if name == "reference" else backend.why_absent(name)
         yield f"backend {name}", f"no: {why}" if why else "yes"
@@ -63,7 +63,8 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "copy bandwidth", f"{_cpu.measure_copy():.1f} GB/s read and written, arrays of 128 MiB"
 
 
-def _loaded_runtimes() -> Iterator[str]:
+def loaded_runtimes() -> Iterator[str]:
+    """The OpenMP libraries in this process, by file name; nothing where there is no /proc."""
     maps = Path("/proc/self/maps")
     if not maps.exists():
         return

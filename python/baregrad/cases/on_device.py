@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from baregrad.backend import Backend
+
+from ..backend import Backend
+from ..typing import NDArray
 
 
 class OnDevice:
@@ -21,7 +23,7 @@ class OnDevice:
         function = getattr(self.device.table, kernel)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            there: dict[int, tuple[np.ndarray, Any]] = {}
+            there: dict[int, tuple[NDArray, Any]] = {}
             result = function(
                 *(self._send(a, there) for a in args),
                 **{name: self._send(a, there) for name, a in kwargs.items()},
@@ -35,7 +37,7 @@ class OnDevice:
 
         return call
 
-    def _send(self, value: Any, there: dict[int, tuple[np.ndarray, Any]]) -> Any:
+    def _send(self, value: Any, there: dict[int, tuple[NDArray, Any]]) -> Any:
         if isinstance(value, (list, tuple)):
             return [self._send(item, there) for item in value]
         if not isinstance(value, np.ndarray):
@@ -45,7 +47,7 @@ class OnDevice:
         return there[id(value)][1]
 
 
-def on_device(device: Backend, array: np.ndarray) -> Any:
+def on_device(device: Backend, array: NDArray) -> Any:
     """A copy on the device, a view there that is transposed, reversed and repeats as here."""
     order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
     ordered = array.transpose(order)

@@ -1,0 +1,64 @@
+"""Whether a kernel is within the bound of a case."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from .. import reference
+from ..typing import NDArray
+from .case import Arguments, Case
+
+
+class BoundError(AssertionError):
+    """A result is further from the exact one than its case allows."""
+
+
+def exact_result(case: Case, arguments: Arguments) -> tuple[NDArray, ...]:
+    """What the definition gives in float64, for the very float32 inputs."""
+
+    def double(value: Any) -> Any:
+        if isinstance(value, list):
+            return [double(item) for item in value]
+        if isinstance(value, np.ndarray) and value.dtype == np.float32:
+            return value.astype(np.float64)
+        return copy.copy(value)
+
+    return case.run(reference, {name: double(value) for name, value in arguments.items()})
+
+
+def check(case: Case, table: Any, arguments: Arguments, exact: tuple[NDArray, ...]) -> float:
+    """Run a case, which may change its arguments: the largest share that an error has of its bound.
+
+    BoundError if one is larger.
+    """
+    bounds = case.bound(arguments)
+    got = case.run(table, arguments)
+    outputs = zip(got, exact, bounds, strict=True)
+    return max((share_of_bound(*output) for output in outputs), default=0.0)  # of no parameters
+
+
+def share_of_bound(got: NDArray, exact: NDArray, bound: NDArray) -> float:
+    """The largest |got - exact| / bound of a float32 result; others have to be equal: 0.
+
+    BoundError if an error is above its bound or NaN.
+    """
+    if got.shape != exact.shape or got.dtype not in (np.dtype(np.float32), exact.dtype):
+        raise BoundError(f"{got.dtype} {got.shape}, expected {exact.dtype} {exact.shape}")
+    got, exact = np.atleast_1d(got, exact)
+    if exact.dtype.kind in "iub":
+        error, bound = (got != exact).astype(np.float64), np.zeros(got.shape)
+    else:
+        error = np.abs(got.astype(np.float64) - exact)
+        bound = np.broadcast_to(bound, got.shape)
+    outside = ~(error <= bound)  # NaN is outside
+    if outside.any():
+        where = tuple(int(axis[0]) for axis in np.nonzero(outside))
+        raise BoundError(
+            f"{outside.sum()} of {got.size} outside their bound, the first at {where}: got "
+            f"{got[where]}, exact {exact[where]}, off by {error[where]:.3g}, "
+            f"allowed {bound[where]:.3g}"
+        )
+    return float(np.max(error[bound > 0] / bound[bound > 0], initial=0.0))
