@@ -40,7 +40,7 @@ format: .venv/tools
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(FORMATTED)
 
-wheel: dist/built
+wheel: dist/repaired
 
 clean:
 	rm -rf .venv .venv-dev build dist
@@ -59,14 +59,21 @@ clean:
 	$(BIN)/pip install -q --group deep
 	touch $@
 
-dist/built: .venv/pip $(SOURCES)
+build/wheel/built: .venv/pip $(SOURCES)
 	@echo "Compiling the kernels: half a minute on two cores."
+	rm -rf build/wheel
+	$(BIN)/pip wheel -q --no-deps --wheel-dir build/wheel .
+	touch $@
+
+# With its OpenMP library inside, so that it runs on other machines.
+dist/repaired: build/wheel/built .venv/tools
+	$(BIN)/pip install -q --group wheel
 	rm -rf dist
-	$(BIN)/pip wheel -q --no-deps --wheel-dir dist .
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl
 	touch $@
 
 # The wheel, then what the extra adds to it.
-.venv/with-%: dist/built
-	$(BIN)/pip install -q --force-reinstall --no-deps dist/*.whl
-	$(BIN)/pip install -q "$$(echo dist/*.whl)[$*]"
+.venv/with-%: build/wheel/built
+	$(BIN)/pip install -q --force-reinstall --no-deps build/wheel/*.whl
+	$(BIN)/pip install -q "$$(echo build/wheel/*.whl)[$*]"
 	touch $@

@@ -67,10 +67,20 @@ def test_the_stub_of_an_extension_names_what_is_in_it(name: str) -> None:
     assert stubbed == there - kernels
 
 
-def test_imports_neither_the_simulator_nor_what_only_some_need() -> None:
+# What only some need, what is slow to import, and what would reach for a network.
+LATE = {
+    *("baregrad._sim", "baregrad.cases", "baregrad.cli", "baregrad.keras"),
+    *("PIL", "matplotlib", "pooch", "safetensors", "torch", "tqdm"),
+    *("argparse", "importlib.metadata", "multiprocessing", "subprocess"),
+    *("socket", "ssl", "urllib.request"),
+}
+
+
+def test_imports_neither_the_simulator_nor_what_only_some_need_nor_a_driver() -> None:
     code = (
-        "import sys, baregrad; late = {'baregrad._sim', 'matplotlib', 'safetensors', 'torch'};"
-        "sys.exit(str(late & set(sys.modules)) if late & set(sys.modules) else 0)"
+        "import numpy, sys; before = set(sys.modules); import baregrad; from pathlib import Path\n"
+        f"late = {LATE} & (set(sys.modules) - before); assert not late, late\n"
+        "maps = Path('/proc/self/maps'); assert not maps.exists() or 'libcuda' not in maps.read_text()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

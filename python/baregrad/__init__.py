@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import autograd, cuda, data, nn, optim, train, utils
-from ._version import __version__
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import kernels
 from .choice import use, use_environment
@@ -197,11 +196,15 @@ __all__ = [
     "zeros_like",
 ]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from ._version import __version__
+else:
 
     def __getattr__(name: str) -> Any:
-        if name == "keras":  # loaded when it is asked for
+        if name == "keras":  # loaded when it is asked for, as is what knows the version
             return importlib.import_module(f"{__name__}.keras")
+        if name == "__version__":
+            return importlib.import_module(f"{__name__}._version").__version__
         hint = f"write {INSTEAD[name]}" if name in INSTEAD else "docs/api.md lists what there is"
         raise AttributeError(f"baregrad has no {name!r}: {hint}")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from . import backend
-from .cases import OPS
 from .native import _cpu
 
 # Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so
@@ -90,6 +89,8 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
 
 def rungs() -> Iterator[tuple[str, str, str, Path]]:
     """All rungs of the ladder: backend, op, number_idea, library."""
+    from .cases import OPS  # loaded only where something is chosen
+
     for path in sorted(_LADDER.glob(f"*/*{_SUFFIX}")):
         op = next((op for op in OPS if path.stem.startswith(f"{op}_")), None)
         if op:
@@ -100,6 +101,8 @@ def _find(op: str, value: str) -> str:
     """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name; or a path."""
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
+    from .cases import OPS
+
     if value.endswith(_SUFFIX) and op in OPS:
         return _snapshot(op, Path(value))
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
