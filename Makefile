@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv-dev/bin
 SOURCES := $(shell find csrc cuda python -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
+export SOURCE_DATE_EPOCH ?= 315532800 # 1980, when zip files begin: the same bytes from every build
 FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test deep bench dev lint format wheel clean
@@ -56,7 +57,7 @@ clean:
 
 # What only tests/deep needs.
 .venv/with-deep-tools: .venv/tools pyproject.toml
-	$(BIN)/pip install -q --group deep
+	$(BIN)/pip install -q --group deep --group parity --group wheel
 	touch $@
 
 build/wheel/built: .venv/pip $(SOURCES)
