@@ -5,7 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEV := .venv-dev/bin
 SOURCES := $(shell find csrc cuda python -type f -not -name '*.pyc') CMakeLists.txt pyproject.toml
-export SOURCE_DATE_EPOCH ?= 315532800 # 1980, when zip files begin: the same bytes from every build
+# 1980, when zip files begin: the same bytes from every build.
+export SOURCE_DATE_EPOCH ?= 315532800
 FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test deep bench dev lint format wheel clean
