@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import subprocess
 import sys
@@ -54,17 +53,6 @@ def test_an_op_lives_under_one_stem_in_every_room(op: str) -> None:
 def test_only_optimizer_steps_and_what_conv2d_is_made_of_have_no_derivative() -> None:
     without = {op for op in OPS if not (PACKAGE / "ops" / f"{op}.py").is_file()}
     assert without == {"sgd_step", "adam_step", "im2col"}
-
-
-@pytest.mark.parametrize("name", ["_cpu", "_sim"])
-def test_the_stub_of_an_extension_names_what_is_in_it(name: str) -> None:
-    extension = pytest.importorskip(f"baregrad.{name}")
-    tree = ast.parse((PACKAGE / f"{name}.pyi").read_text())
-    nodes = (n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)))
-    stubbed = {node.name for node in nodes} - {"__getattr__"}
-    there = {n for n in vars(extension) if not n.startswith("_") and not n.isupper()}
-    kernels = set(reference.__all__) if name == "_sim" else set()
-    assert stubbed == there - kernels
 
 
 # What only some need, what is slow to import, and what would reach for a network.
