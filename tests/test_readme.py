@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import runpy
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import baregrad as bg
 import pytest
-from baregrad import backend
+from baregrad import _cpu, backend
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -58,6 +59,25 @@ def test_its_table_is_the_one_that_was_measured() -> None:
     peak = runpy.run_path(str(ROOT / "bench" / "peak.py"))
     between = README.split(peak["BEGIN"])[1].split(peak["END"])[0]
     assert between.strip() == peak["table"](peak["latest"]())
+
+
+def test_its_platforms_are_those_that_are_built_and_tested() -> None:
+    table = re.findall(r"^\| ([^|]+) \| ([^|]*) \| ([^|]*) \| ([^|]+) \|$", README, re.MULTILINE)
+    states = ("tested in CI", "built, not yet run", "not yet")
+    rows = {name: (isas, state) for name, isas, _, state in table if state in states}
+    run = (ROOT / ".ci" / "run").read_text()
+    for compiler in ("g++", "clang++"):
+        isas, state = rows[f"Linux x86-64, {compiler}"]
+        assert (state == "tested in CI") == (compiler in run)
+        if platform.machine() == "x86_64":
+            assert set(_cpu.available()) <= set(isas.split(", "))
+    jobs = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    for name in re.findall(r"- name: ([^,\n]+)", jobs):
+        assert any(row.startswith(name) for row in rows), name
+    wheels = re.findall(r'"cp31\[0-4\]-([^"]+)"', (ROOT / "pyproject.toml").read_text())
+    here = {"manylinux_x86_64": "Linux x86-64, g++", "manylinux_aarch64": "Linux aarch64",
+            "macosx_arm64": "macOS arm64"}  # fmt: skip
+    assert {here[wheel] for wheel in wheels} <= set(rows)
 
 
 def test_the_files_it_names_exist() -> None:
