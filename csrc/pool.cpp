@@ -55,9 +55,8 @@ Pool& pool() {
 }
 
 // In a child, the thread that holds the lock would not be there to let it go: fork without it.
-const int registered =
-    pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
-                   [] { pool().mutex.unlock(); });
+const int registered = pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
+                                      [] { pool().mutex.unlock(); });
 
 }  // namespace
 

@@ -116,8 +116,8 @@ class Helping {
 constexpr unsigned kShortRegions = 16;
 
 // body over [begin, end) in slices, first of one length, then of more until they take long enough.
-void run_slices(int64_t begin, int64_t end, int64_t length,
-                void (*body)(void*, int64_t, int64_t), void* context, Interruptible& watch) {
+void run_slices(int64_t begin, int64_t end, int64_t length, void (*body)(void*, int64_t, int64_t),
+                void* context, Interruptible& watch) {
   if (end - begin <= length) {
     thread_local unsigned regions = 0;
     const bool over = ++regions % kShortRegions == 0 ? watch.is_over() : watch.stopped();
@@ -159,6 +159,11 @@ int startable(int threads) {
 #endif
 
 }  // namespace
+
+bool is_stopped() {
+  Interruptible* const watch = Interruptible::innermost();
+  return watch && watch->is_over();
+}
 
 int thread_count() { return count().value.load(std::memory_order_relaxed); }
 

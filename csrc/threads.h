@@ -15,6 +15,10 @@ namespace baregrad {
 void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context,
                   int64_t slice = 1);
 
+// For a body that may run long by itself: whether to return, what is left undone, because the work
+// was stopped.
+bool is_stopped();
+
 // The number of threads of this process: CPUs it may run on, cgroup quota, OMP_NUM_THREADS, or
 // what set_thread_count said last, which throws std::invalid_argument below 1 and above 1024.
 int thread_count();
