@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a call: python -m interrupted <work> <tries> [<seed>], in a process of its own.
+"""Ctrl-C in the middle of a call: python -m interrupted <work> <tries> <seed>, in a process of its own.
 
 Prints a list of milliseconds from each signal to the exception, or fails when the same call does
 not give the same bits afterwards, or the state that it changes is neither as before nor as after.
@@ -25,7 +25,7 @@ from baregrad.nn import functional as F
 from compare import assert_same_bits
 
 Call = Callable[[], Any]
-EARLIEST = 0.02  # seconds after the call began; a short one has nothing to stop
+EARLIEST, LATEST = 0.02, 0.4  # seconds and share of the call after which the signal is sent
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -33,18 +33,18 @@ def numbers(*shape: int) -> np.ndarray:
 
 
 def gemm() -> Call:
-    a = numbers(4000, 4000)
+    a = numbers(3600, 3600)
     return lambda: bg.kernels.cpu.gemm(a, a)
 
 
 def gemm_of_many_small() -> Call:
-    a = numbers(1_000_000, 8, 8)
+    a = numbers(500_000, 8, 8)
     return lambda: bg.kernels.cpu.gemm(a, a)
 
 
 def conv2d(way: str) -> Call:
-    x, w = numbers(48, 64, 112, 112), numbers(128, 64, 3, 3)
-    dout = numbers(48, 128, 112, 112)
+    x, w = numbers(32, 64, 112, 112), numbers(128, 64, 3, 3)
+    dout = numbers(32, 128, 112, 112)
     kernel = getattr(bg.kernels.cpu, f"conv2d_{way}")
     arguments = {"forward": (x, w), "backward_input": (dout, w, x.shape),
                  "backward_weight": (x, dout, (3, 3))}[way]  # fmt: skip
@@ -59,7 +59,7 @@ def conv2d_backward_input_plainly() -> Call:
 
 
 def elementwise() -> Call:
-    x = np.ones(1 << 28, np.float32)  # 1 GiB
+    x = np.ones(1 << 26, np.float32)
     return lambda: bg.kernels.cpu.gelu_forward(x)
 
 
@@ -92,7 +92,6 @@ def epoch() -> Call:
     optimizer = bg.optim.Adam(model.parameters(), lr=1e-3)
 
     def train() -> None:
-        before = steps(optimizer)
         try:
             for start in range(0, len(x), 1024):
                 optimizer.zero_grad()
@@ -101,7 +100,6 @@ def epoch() -> Call:
                 optimizer.step()
         finally:
             assert len(steps(optimizer)) == 1, "a step was torn"
-            assert before == {0} or steps(optimizer) >= before
 
     return train
 
@@ -115,7 +113,7 @@ def fit() -> Call:
     model, x, labels = network()
     optimizer = bg.optim.Adam(model.parameters(), lr=1e-3)
     return lambda: bg.train.fit(
-        model, (x, labels), optimizer=optimizer, epochs=1, batch_size=256, progress=False
+        model, (x, labels), optimizer=optimizer, epochs=1, progress=False
     )
 
 
@@ -180,10 +178,10 @@ def main() -> None:
     call = WORKS[work]()
     start = time.perf_counter()
     want = call()
-    longest = max(2 * EARLIEST, 0.8 * (time.perf_counter() - start))
+    latest = max(2 * EARLIEST, LATEST * (time.perf_counter() - start))
     found = []
     for _ in range(tries):
-        found.append(interrupt(call, draw.uniform(EARLIEST, longest)))
+        found.append(interrupt(call, draw.uniform(EARLIEST, latest)))
         got = call()
         if work not in ("epoch", "fit"):
             for one, other in zip(tuple_of(got), tuple_of(want), strict=True):
