@@ -1,11 +1,18 @@
 #pragma once
+#include <pthread.h>
 #include <pybind11/pybind11.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "dispatch.h"
+#include "interruptible.h"
 #include "profile.h"
 
 #ifdef BAREGRAD_DEVICE
@@ -34,15 +41,30 @@ constexpr double kReleaseGil = 1e6;
 // For estimates only: what one thread surely reaches.
 constexpr double kFlopsPerNanosecond = 20, kBytesPerNanosecond = 10;
 
+// Whether this is the main thread, in which alone Python runs signal handlers.
+inline bool hears_signals() {
+#ifdef __linux__
+  return syscall(SYS_gettid) == getpid();
+#else
+  return pthread_main_np() != 0;
+#endif
+}
+
+// Whether the handler of a signal that has come has raised, as that of Ctrl-C does.
+inline bool handler_raised() {
+  const py::gil_scoped_acquire acquire;
+  return PyErr_CheckSignals() != 0;
+}
+
 class Call {
  public:
   explicit Call(const char* op) : op_(op) {}
 
   [[noreturn]] void wrong_value(const std::string& sentence) const {
-    throw py::value_error("[" + std::string(op_) + "] " + sentence);
+    throw py::value_error(where() + sentence);
   }
   [[noreturn]] void wrong_type(const std::string& sentence) const {
-    throw py::type_error("[" + std::string(op_) + "] " + sentence);
+    throw py::type_error(where() + sentence);
   }
 
   // A float32 array with any strides.
@@ -108,6 +130,7 @@ class Call {
 
   // An array that the kernel changes in place: it cannot be a copy.
   View in_place(const std::string& name, py::handle value, DType dtype = DType::float32) const {
+    must_finish();
     View view = array(name, value);
     expect_dtype(view, dtype);
     if (!view.writeable) wrong_value(view.name + " is read-only");
@@ -138,27 +161,58 @@ class Call {
 
   // An output may be the very array of an elementwise input, but no other view of its memory.
   void expect_apart(const View& out, const View& in, bool may_be_same) const {
+    if (!overlap(out, in)) return;
     const bool same = out.data == in.data && out.shape == in.shape && out.strides == in.strides;
-    if (!overlap(out, in) || (may_be_same && same)) return;
+    if (may_be_same && same) return must_finish();
     wrong_value(out.name + " shares memory with " + in.name + ", expected separate memory" +
                 (may_be_same ? ", or " + in.name + " itself" : ""));
   }
 
-  // Run the kernel, which takes about this long: the one place that profiles and drops the GIL.
+  // What the kernel changes is worth keeping: a signal has to wait until it is done.
+  void must_finish() const { may_stop_ = false; }
+
+  // Run the kernel, which takes about this long: the one place that profiles, drops the GIL and lets
+  // a signal's handler stop it.
   template <class Kernel>
   void run(double nanoseconds, const Kernel& kernel) const {
     const Stopwatch stopwatch(op_);
-    if (nanoseconds > kReleaseGil) {
-      py::gil_scoped_release release;
-      kernel();
+    if (nanoseconds <= kReleaseGil) {
+      translate_exceptions(kernel);
+    } else if (may_stop_ && hears_signals()) {
+      bool stopped;
+      {
+        const py::gil_scoped_release release;
+        const Interruptible interruptible(handler_raised);
+        translate_exceptions(kernel);
+        stopped = interruptible.stopped();
+      }
+      if (stopped) throw py::error_already_set();
     } else {
-      kernel();
+      const py::gil_scoped_release release;
+      translate_exceptions(kernel);
     }
     check_device(op_);
   }
 
  private:
+  std::string where() const { return "[" + std::string(op_) + "] "; }
+
+  // Kernels of ours throw std::bad_alloc at most; plug-ins may throw anything.
+  template <class Kernel>
+  void translate_exceptions(const Kernel& kernel) const {
+    try {
+      kernel();
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& exception) {
+      throw std::runtime_error(where() + exception.what());
+    } catch (...) {
+      throw std::runtime_error(where() + "the kernel threw what is no std::exception");
+    }
+  }
+
   const char* op_;
+  mutable bool may_stop_ = true;
 };
 
 }  // namespace baregrad

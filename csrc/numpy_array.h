@@ -48,9 +48,10 @@ struct View {
   static View make(DType dtype, const Shape& shape) {
     int64_t bytes;
     if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
-    void* block = pool::take(size_t(bytes));
-    py::capsule owner(block, pool::give);
-    return View("out", py::array(py::dtype(name_of(dtype)), shape, block, owner));
+    pool::Block block(std::max<int64_t>(bytes, 1));
+    const py::capsule owner(block.data(), pool::give);
+    const void* const data = block.release();  // from here on it is the owner's
+    return View("out", py::array(py::dtype(name_of(dtype)), shape, data, owner));
   }
 
   template <class T>

@@ -1,5 +1,6 @@
 #include "pool.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <bit>
@@ -52,6 +53,10 @@ Pool& pool() {
   static Pool* instance = new Pool;  // never destroyed: arrays may outlive the module
   return *instance;
 }
+
+// In a child, the thread that holds the lock would not be there to let it go: fork without it.
+const int registered = pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); },
+                                      [] { pool().mutex.unlock(); });
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <utility>
+
 // Memory for outputs and scratch, kept for the next call: glibc gives large blocks back at every
 // free, and then the page faults of the next one cost more than the kernel that fills it.
 namespace baregrad::pool {
@@ -21,6 +23,7 @@ class Block {
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   void* data() const { return data_; }
+  void* release() { return std::exchange(data_, nullptr); }  // whoever takes it gives it back
 
  private:
   void* data_;

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -13,7 +14,7 @@ struct KernelTime {
 
 struct Profiler {
   bool running = false;
-  std::map<std::string, KernelTime> times;
+  std::map<std::string, KernelTime, std::less<>> times;
 
   static Profiler& instance() {
     static Profiler profiler;
@@ -24,13 +25,18 @@ struct Profiler {
 class Stopwatch {
  public:
   explicit Stopwatch(const char* op) : op_(Profiler::instance().running ? op : nullptr) {
-    if (op_) start_ = std::chrono::steady_clock::now();
+    if (!op_) return;
+    Profiler::instance().times[op_];  // here, where it may throw
+    start_ = std::chrono::steady_clock::now();
   }
   ~Stopwatch() {
     if (!op_) return;
-    KernelTime& time = Profiler::instance().times[op_];
-    time.calls += 1;
-    time.nanoseconds += std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count();
+    auto& times = Profiler::instance().times;
+    const auto found = times.find(op_);
+    if (found == times.end()) return;  // the profiler was stopped meanwhile
+    found->second.calls += 1;
+    found->second.nanoseconds +=
+        std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count();
   }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;

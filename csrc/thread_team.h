@@ -1,6 +1,8 @@
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -16,17 +18,15 @@ class ThreadTeam {
     return *team;
   }
 
-  // Runs job(0) ... job(threads - 1). A second caller at the same time runs its job serially.
+  // Runs job(0) ... job(threads - 1), which throws nothing. A second caller at the same time runs
+  // its job serially.
   template <class Job>
   void run(int threads, const Job& job) {
     std::unique_lock busy(busy_, std::try_to_lock);
-    if (!busy) {
+    const int helpers = busy ? hire(threads - 1) : 0;
+    if (helpers == 0) {
       for (int t = 0; t < threads; ++t) job(t);
       return;
-    }
-    while (int(workers_.size()) < threads - 1) {
-      const int index = int(workers_.size()) + 1;
-      workers_.emplace_back([this, index, seen = generation_.load()] { work(index, seen); });
     }
     {
       std::lock_guard lock(sleep_);
@@ -37,12 +37,25 @@ class ThreadTeam {
     }
     wake_.notify_all();
     job(0);
+    for (int t = helpers + 1; t < threads; ++t) job(t);
     while (unfinished_.load(std::memory_order_acquire)) std::this_thread::yield();
   }
 
  private:
   // As libgomp is told to: about 50 us awake, for the next region mostly follows at once.
   static constexpr int kSpins = 2000;
+
+  // How many workers there are for `wanted`: fewer where no more can be started.
+  int hire(int wanted) {
+    try {
+      while (int(workers_.size()) < wanted) {
+        const int index = int(workers_.size()) + 1;
+        workers_.emplace_back([this, index, seen = generation_.load()] { work(index, seen); });
+      }
+    } catch (const std::exception&) {  // std::bad_alloc or std::system_error
+    }
+    return std::min(int(workers_.size()), wanted);
+  }
 
   void work(int index, unsigned seen) {
     for (;;) {

@@ -6,11 +6,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <exception>
 #include <fstream>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
+
+#include "interruptible.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -89,7 +95,75 @@ const int registered = pthread_atfork(nullptr, nullptr, [] { forked_child = true
 
 thread_local bool inside_region = false;
 
+// What a thread is while it runs a piece: inside a region, which may be stopped.
+class Helping {
+ public:
+  explicit Helping(Interruptible* watch) {
+    inside_region = true;
+    Interruptible::innermost() = watch;
+  }
+  ~Helping() {
+    inside_region = false;
+    Interruptible::innermost() = before_;
+  }
+
+ private:
+  Interruptible* const before_ = Interruptible::innermost();
+};
+
+// Of a region with one slice, which is short, the clock is asked every 16th time: there may be 1e5
+// in a call, of a microsecond each.
+constexpr unsigned kShortRegions = 16;
+
+// body over [begin, end) in slices, first of one length, then of more until they take long enough.
+void run_slices(int64_t begin, int64_t end, int64_t length, void (*body)(void*, int64_t, int64_t),
+                void* context, Interruptible& watch) {
+  if (end - begin <= length) {
+    thread_local unsigned regions = 0;
+    const bool over = ++regions % kShortRegions == 0 ? watch.is_over() : watch.stopped();
+    return over ? void() : body(context, begin, end);
+  }
+  auto now = Interruptible::Clock::now();
+  while (begin < end && !watch.is_over(now)) {
+    const int64_t next = end - begin > length ? begin + length : end;
+    body(context, begin, next);
+    begin = next;
+    const auto before = std::exchange(now, Interruptible::Clock::now());
+    if (now - before < std::chrono::milliseconds(1)) length *= 2;
+  }
+}
+
+#ifdef _OPENMP
+// How many threads, the calling one included, a region of `threads` can have. libgomp ends the
+// process where it cannot start one, so before it is asked for more of them than ever on this
+// thread, as many are started to see whether they can be.
+int startable(int threads) {
+  thread_local int started = 1;
+  if (threads <= started) return threads;
+  std::mutex gate;
+  pthread_t helpers[kMaxThreads];
+  int count = 0;
+  {
+    std::lock_guard closed(gate);
+    const auto pass = [](void* closed_gate) -> void* {
+      std::lock_guard open(*static_cast<std::mutex*>(closed_gate));
+      return nullptr;
+    };
+    while (count + 1 < threads && pthread_create(&helpers[count], nullptr, pass, &gate) == 0)
+      ++count;
+  }
+  for (int i = 0; i < count; ++i) pthread_join(helpers[i], nullptr);
+  started = std::max(started, count + 1);
+  return count + 1;
+}
+#endif
+
 }  // namespace
+
+bool is_stopped() {
+  Interruptible* const watch = Interruptible::innermost();
+  return watch && watch->is_over();
+}
 
 int thread_count() { return count().value.load(std::memory_order_relaxed); }
 
@@ -112,29 +186,46 @@ const char* thread_runtime() {
 #endif
 }
 
-void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context) {
+void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context,
+                  int64_t slice) {
   if (n <= 0) return;
+  Interruptible* const watch = Interruptible::innermost();
+  const auto run = [&](int64_t begin, int64_t end) {
+    if (watch)
+      run_slices(begin, end, (slice + grain - 1) / grain * grain, body, context, *watch);
+    else
+      body(context, begin, end);
+  };
   const int64_t pieces = (n + grain - 1) / grain;
-  const int threads = int(std::min<int64_t>(thread_count(), pieces));
-  if (threads == 1 || inside_region || forked_child.load(std::memory_order_relaxed))
-    return body(context, 0, n);
+  int threads = int(std::min<int64_t>(thread_count(), pieces));
+  if (inside_region || forked_child.load(std::memory_order_relaxed)) threads = 1;
+#ifdef _OPENMP
+  threads = startable(threads);
+#endif
+  if (threads == 1) return run(0, n);
 
-  auto run = [&](int thread) {
-    inside_region = true;
+  std::atomic<bool> failed{false};
+  std::exception_ptr error;
+  const auto run_piece = [&](int thread) {
+    const Helping helping(watch);
     const int64_t begin = pieces * thread / threads * grain;
     const int64_t end = std::min(pieces * (thread + 1) / threads * grain, n);
-    if (begin < end) body(context, begin, end);
-    inside_region = false;
+    try {
+      if (begin < end) run(begin, end);
+    } catch (...) {  // it must not leave the thread
+      if (!failed.exchange(true)) error = std::current_exception();
+    }
   };
 #ifdef _OPENMP
 #pragma omp parallel num_threads(threads)
   {
     // The runtime may give fewer threads than asked for; each piece is run all the same.
-    for (int t = omp_get_thread_num(); t < threads; t += omp_get_num_threads()) run(t);
+    for (int t = omp_get_thread_num(); t < threads; t += omp_get_num_threads()) run_piece(t);
   }
 #else
-  ThreadTeam::instance().run(threads, run);
+  ThreadTeam::instance().run(threads, run_piece);
 #endif
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace baregrad

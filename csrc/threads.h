@@ -5,10 +5,19 @@
 namespace baregrad {
 
 // Runs body(context, begin, end) over pieces of [0, n) cut at multiples of `grain`, on as many
-// threads as there are, and returns when all are done. A body must not throw, and what it writes
-// for an index must not depend on how the pieces are cut: then any number of threads gives the
-// same bits. Inside a body, and in a forked child, it runs serially.
-void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context);
+// threads as there are, and returns when all are done. What a body writes for an index must not
+// depend on how the pieces are cut: then any number of threads gives the same bits. Inside a body,
+// and in a forked child, it runs serially. What a body throws first, on any thread, is thrown to the
+// caller when all are done.
+//
+// Where the work may be stopped (interruptible.h), each thread's piece is cut into slices of about
+// a millisecond, of at least `slice` indices; once it is stopped, no body is called any more.
+void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context,
+                  int64_t slice = 1);
+
+// For a body that may run long by itself: whether to return, what is left undone, because the work
+// was stopped.
+bool is_stopped();
 
 // The number of threads of this process: CPUs it may run on, cgroup quota, OMP_NUM_THREADS, or
 // what set_thread_count said last, which throws std::invalid_argument below 1 and above 1024.

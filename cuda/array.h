@@ -54,6 +54,24 @@ struct Array {
   Array at(py::handle key) const;
 };
 
+}  // namespace baregrad
+
+// pybind11 frees a new object without destroying it where there is no memory left to register it, so
+// the array is moved into one that is empty and registered.
+template <>
+class pybind11::detail::type_caster<baregrad::Array> : public type_caster_base<baregrad::Array> {
+ public:
+  using type_caster_base<baregrad::Array>::cast;
+  static handle cast(baregrad::Array&& array, return_value_policy, handle parent) {
+    const handle box = type_caster_base<baregrad::Array>::cast(
+        baregrad::Array(), return_value_policy::move, parent);
+    box.cast<baregrad::Array&>() = std::move(array);
+    return box;
+  }
+};
+
+namespace baregrad {
+
 // from (...) -> to (...), of one shape and type and any strides
 void copy(const Array& from, const Array& to);
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "../csrc/interruptible.h"
 #include "device.h"
 #include "simt/simt.h"
 
@@ -15,6 +16,11 @@ void bind_device(pybind11::module_& m) {
   Dl_info here;
   if (dladdr(reinterpret_cast<void*>(&bind_device), &here))
     dlopen(here.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+
+  simt::ask_between_blocks([] {
+    Interruptible* const watch = Interruptible::innermost();
+    return watch != nullptr && watch->is_over();
+  });
 
   m.def(
       "set_schedule",

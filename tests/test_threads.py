@@ -1,20 +1,18 @@
-"""Threads: how many and why, forks, callers on several threads, the GIL."""
+"""Threads: how many and why, callers on several threads, the GIL."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
 import threading
 import time
-import warnings
 from typing import Any
 
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import _cpu, backend
+from baregrad import _cpu
 
 
 def product() -> np.ndarray:
@@ -58,48 +56,6 @@ def test_set_num_threads_says_so() -> None:
 def test_refuses_a_count_that_is_none(count: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"\[set_num_threads\] count is"):
         bg.set_num_threads(count)
-
-
-def _child(queue: Any) -> None:
-    queue.put(product().sum())
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_a_child_computes_instead_of_hanging(method: str) -> None:
-    want = product().sum()  # the parent's threads are up
-    context = multiprocessing.get_context(method)
-    queue = context.Queue()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 on fork beside threads
-        child = context.Process(target=_child, args=(queue,))
-        child.start()
-    got = queue.get(timeout=60)
-    child.join(timeout=15)
-    assert child.exitcode == 0
-    assert got == want
-
-
-def _simulate(queue: Any) -> None:
-    one = bg.tensor(np.ones((40, 40), np.float32), device="sim")
-    queue.put((one @ one).numpy().sum())
-
-
-def test_a_child_forked_during_a_simulated_launch_computes_too() -> None:
-    if why := backend.why_absent("sim"):
-        pytest.skip(f"sim is not here: {why}")
-    large = bg.tensor(np.ones((400, 400), np.float32), device="sim")
-    launch = threading.Thread(target=lambda: large @ large)
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    launch.start()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = context.Process(target=_simulate, args=(queue,))
-        child.start()
-    assert queue.get(timeout=30) == 40**3
-    child.join(timeout=15)
-    launch.join()
-    assert child.exitcode == 0
 
 
 def test_callers_on_several_threads_get_right_results() -> None:

@@ -185,13 +185,14 @@ inline float max_lanes(Vec v) {
 constexpr int64_t kElementwiseGrain = 1 << 16;
 static_assert(kElementwiseGrain % kLanes == 0);
 
-// body(begin, end) over [0, n) in pieces that start at multiples of grain, on all threads.
+// body(begin, end) over [0, n) in pieces that start at multiples of grain, on all threads: see
+// ../threads.h.
 template <class Body>
-inline void parallel_for(int64_t n, int64_t grain, Body body) {
+inline void parallel_for(int64_t n, int64_t grain, Body body, int64_t slice = 1) {
   baregrad::parallel_for(
       n, grain,
       [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
-      &body);
+      &body, slice);
 }
 
 // *place = value if that is less, from any thread.

@@ -65,11 +65,12 @@ void batch_norm_forward_columns(const float* x, const float* weight, const float
     var[j] = float(v);
     factor[j] = float(weight[j] * inverse_deviation(v, epsilon));
   }
-  for (int64_t i = 0; i < n; ++i)
+  for_short_rows(n, [&](int64_t i) {
     for_vectors(columns, [&](auto lanes, int64_t j) {
       const Vec away = lanes.read(x + i * c + j) - lanes.read(mean + j);
       lanes.write(out + i * c + j, fma(away, lanes.read(factor + j), lanes.read(bias + j)));
     });
+  });
 }
 
 // x (n, c, s), weight, bias (c,) -> out (n, c, s), mean, var (c,)
@@ -143,12 +144,13 @@ void batch_norm_backward_columns(const float* x, const float* dout, const float*
     dout_mean[j] = float(total[0][j] / double(n));
     slope[j] = float(r * product / double(n));
   }
-  for (int64_t i = 0; i < n; ++i)
+  for_short_rows(n, [&](int64_t i) {
     for_vectors(columns, [&](auto lanes, int64_t j) {
       const BatchNormSlope back = {lanes.read(factor + j), lanes.read(dout_mean + j),
                                    lanes.read(slope + j), lanes.read(mean + j)};
       lanes.write(dx + i * c + j, back(lanes.read(x + i * c + j), lanes.read(dout + i * c + j)));
     });
+  });
 }
 
 // x, dout (n, c, s), weight, mean, var (c,) -> dx (n, c, s), dweight, dbias (c,)

@@ -329,12 +329,13 @@ void conv2d_backward_weight(const float* x, const float* dout, float* dweight, C
   float* rest = sums + chunks * o * k;
   for (int64_t g = 0; g < s.groups; ++g) {
     // A thread takes the room of its first chunk for all of them: it stays in its cache.
-    parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+    const auto multiply_chunks = [&](int64_t begin, int64_t end) {
       for (int64_t chunk = begin; chunk < end; ++chunk)
         conv2d_backward_chunk(x, dout, sums + chunk * o * k,
                               rest + begin * (floats.images + floats.product), s, g,
                               s.n * chunk / chunks, s.n * (chunk + 1) / chunks);
-    });
+    };
+    parallel_for(chunks, 1, multiply_chunks, chunks);
     float* to = dweight + g * o * k;
     parallel_for(o * k, kElementwiseGrain / chunks, [&](int64_t begin, int64_t end) {
       for (int64_t q = begin; q < end; ++q) {

@@ -218,7 +218,7 @@ inline void places_in_columns(const float* x, int64_t length, int64_t step, int6
   float best[kColumns];
   int32_t place[kColumns] = {};
   for_vectors(columns, [&](auto lanes, int64_t j) { store(best + j, lanes.read(x + j)); });
-  for (int64_t i = 1; i < length; ++i)
+  for_short_rows(length, [&](int64_t i) {
     for_vectors(columns, [&](auto lanes, int64_t j) {
       const Vec v = lanes.read(x + i * step + j), before = load(best + j);
       const Int better = is_better<Op>(v, before);
@@ -228,6 +228,7 @@ inline void places_in_columns(const float* x, int64_t length, int64_t step, int6
       store(best + j, better ? v : before);
       __builtin_memcpy(place + j, &places, sizeof places);
     });
+  });
   for (int64_t j = 0; j < columns; ++j) out[j] = place[j];
 }
 
@@ -238,12 +239,14 @@ void place(const float* x, const Extents& kept, const Strides& kept_strides, int
   const int64_t grain = kElementwiseGrain / (length + 1) + 1;
   // Places are counted in 32 bits where they are found side by side.
   if (kept_strides.step[last] == 1 && step != 1 && length <= INT32_MAX)
-    return for_rows<1>(kept, {kept_strides}, round_up(grain, kColumnGrain),
-                       [=](int64_t k, const int64_t* offset, int64_t n) {
-                         for (int64_t j = 0; j < n; j += kColumns)
-                           places_in_columns<Op>(x + offset[0] + j, length, step,
-                                                 least(kColumns, n - j), out + k + j);
-                       });
+    return for_rows<1>(
+        kept, {kept_strides}, round_up(grain, kColumnGrain),
+        [=](int64_t k, const int64_t* offset, int64_t n) {
+          for (int64_t j = 0; j < n; j += kColumns)
+            places_in_columns<Op>(x + offset[0] + j, length, step, least(kColumns, n - j),
+                                  out + k + j);
+        },
+        kColumns);
   parallel_for(elements(kept), grain, [=, &kept, &kept_strides](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       const float* p = x + offset_of(k, kept, kept_strides);

@@ -134,10 +134,21 @@ constexpr int64_t kColumnGrain = 16;
 template <class Body>
 inline void for_columns(int64_t n, int64_t c, Body body) {
   const int64_t grain = round_up(kElementwiseGrain / (n + 1) + 1, kColumnGrain);
-  parallel_for(c, grain, [=](int64_t begin, int64_t end) {
+  const auto pieces = [=](int64_t begin, int64_t end) {
     for (int64_t column = begin; column < end; column += kColumns)
       body(column, least(kColumns, end - column));
-  });
+  };
+  parallel_for(c, grain, pieces, kColumns);
+}
+
+// Rows of at most kColumns numbers between which to ask whether the work was stopped: 20 us of them.
+constexpr int64_t kRowsAtOnce = 256;
+
+// body(i) for rows [0, n), each of at most kColumns numbers
+template <class Body>
+inline void for_short_rows(int64_t n, Body body) {
+  for (int64_t i = 0; i < n && !is_stopped();)
+    for (const int64_t end = least(n, i + kRowsAtOnce); i < end; ++i) body(i);
 }
 
 // total (kTotals, columns <= kColumns), over rows: term(lanes, row(i), j, t) leaves the terms at
@@ -148,7 +159,7 @@ inline void fold_columns(int64_t rows, int64_t columns, double (&total)[kTotals]
   constexpr int64_t kTogether = 4;  // rows for which a sum is read and written once
   for (auto& totals : total)
     for (int64_t j = 0; j < columns; ++j) totals[j] = double(Op::kNothing);
-  for (int64_t i = 0; i < rows;) {
+  for (int64_t i = 0; i < rows && !is_stopped();) {
     float sum[kTotals][kColumns];
     for (auto& sums : sum)
       for (int64_t j = 0; j < columns; j += kLanes) store(sums + j, broadcast(Op::kNothing));

@@ -40,9 +40,12 @@ inline void walk_rows(const Extents& extents, const Strides (&strides)[N], int64
 
 // The same for all elements, on all threads, `grain` at a time.
 template <int N, class Row>
-inline void for_rows(const Extents& extents, const Strides (&strides)[N], int64_t grain, Row row) {
-  parallel_for(elements(extents), grain,
-               [&](int64_t begin, int64_t end) { walk_rows(extents, strides, begin, end, row); });
+inline void for_rows(const Extents& extents, const Strides (&strides)[N], int64_t grain, Row row,
+                     int64_t slice = 1) {
+  const auto rows = [&](int64_t begin, int64_t end) {
+    walk_rows(extents, strides, begin, end, row);
+  };
+  parallel_for(elements(extents), grain, rows, slice);
 }
 
 // Where element i of the walk lies in an operand.

@@ -13,6 +13,7 @@ py::object copy_strided(py::handle x_, py::handle out_) {
   call.expect_apart(out, x, false);
   const Walk<2> way = walk(op, x.shape, x, out);
   const int64_t item = size_of(x.dtype);
+  if (!out_.is_none()) call.must_finish();
   call.run(double(x.size() * item) * 2 / kBytesPerNanosecond, [&] {
     kernels().copy_strided(x.data, way.strides[0], out.data, way.strides[1], way.extents,
                            item STREAM_ARGUMENT);

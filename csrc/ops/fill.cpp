@@ -36,6 +36,7 @@ py::object fill(py::handle out_, py::handle value) {
   const uint64_t bits = bits_of(call, value, out.dtype);
   const Walk<1> way = walk("fill", out.shape, out);
   const int64_t item = size_of(out.dtype);
+  call.must_finish();
   call.run(double(out.size() * item) / kBytesPerNanosecond, [&] {
     kernels().fill(out.data, way.strides[0], way.extents, bits, item STREAM_ARGUMENT);
   });

@@ -40,6 +40,7 @@ py::object scatter_add_rows(py::handle dout_, py::handle rows_, py::handle out_)
   call.expect_apart(out, dout, false);
   call.expect_apart(out, rows, false);
   const View total = out.contiguous();
+  call.must_finish();
   ErrorWord bad_row("scatter_add_rows", "rows", v);
   call.run(double(n) * double(d) * 12 / kBytesPerNanosecond, [&] {
     kernels().scatter_add_rows(dout.as<float>(), rows.as<int64_t>(), total.as<float>(),

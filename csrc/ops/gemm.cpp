@@ -37,6 +37,7 @@ py::object gemm(py::handle a_, py::handle b_, py::handle bias_, float alpha, flo
   }
 
   if (out.size() == 0) return out.object;  // however many products of nothing there are
+  if (beta != 0) call.must_finish();
   const GemmSize size = {batch, m, n, k};
   const Kernels& table = kernels();
   const Workspace workspace(table.gemm_workspace(size));

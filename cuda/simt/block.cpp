@@ -2,6 +2,8 @@
 // Threads that race ahead this way show a missing barrier which turns of equal length would hide.
 #include "block.h"
 
+#include <chrono>
+
 // No fiber ever moves from one host thread to another, so these may be thread-local.
 constinit thread_local uint3 threadIdx{};
 constinit thread_local uint3 blockIdx{};
@@ -13,6 +15,9 @@ namespace {
 
 // Fruitless turns in spin loops, one after another, before a thread counts as stuck: about 30 ms.
 constexpr int kMaxTurnsAside = 1 << 20;
+
+// Between two questions whether to stop a launch; short beside the 100 ms that a person notices.
+constexpr std::chrono::milliseconds kWhile{5};
 
 constexpr Mask lanes_below(int count) {
   return count >= kWarpLanes ? ~Mask{0} : (Mask{1} << count) - 1;
@@ -28,6 +33,9 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   body_ = body;
   closure_ = closure;
   schedule_ = schedule;
+  blocks_ = std::uint64_t{shape.grid.x} * shape.grid.y * shape.grid.z;
+  turn_ = 0;
+  schedule_.restart(blocks_);
   report_.clear();
   shared_memory_.reset(shape.shared_bytes);
 
@@ -44,18 +52,17 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   for (const auto& fiber : fibers_) free_fibers_.push_back(fiber.get());
 }
 
-void Block::run_grid() {
+void Block::run_blocks() {
   const dim3 grid = shape_.grid;
-  const std::uint64_t blocks = std::uint64_t{grid.x} * grid.y * grid.z;
   blockDim = shape_.block;
   gridDim = grid;
   running_ = this;
   struct Scope {
     ~Scope() { running_ = nullptr; }
   } scope;
-  schedule_.restart(blocks);
-  for (std::uint64_t turn = 0; turn < blocks && report_.empty(); ++turn) {
-    const std::uint64_t block = schedule_.block(turn);
+  using Clock = std::chrono::steady_clock;
+  for (const auto end = Clock::now() + kWhile; !is_done() && Clock::now() < end; ++turn_) {
+    const std::uint64_t block = schedule_.block(turn_);
     const std::uint64_t row = block / grid.x;
     run({static_cast<unsigned>(block % grid.x), static_cast<unsigned>(row % grid.y),
          static_cast<unsigned>(row / grid.y)});

@@ -51,7 +51,8 @@ class Block {
   // For the launch. A report is empty unless something went wrong, which ends the launch.
   void begin(const LaunchShape& shape, ThreadBody body, const void* closure,
              const Schedule& schedule);
-  void run_grid();
+  void run_blocks();  // one after another, for a while
+  bool is_done() const { return turn_ == blocks_ || !report_.empty(); }
   const std::string& report() const { return report_; }
 
   // For the threads.
@@ -108,6 +109,8 @@ class Block {
   Schedule schedule_;
   SharedMemory shared_memory_;
   std::string report_;
+  std::uint64_t blocks_ = 0;  // of the grid
+  std::uint64_t turn_ = 0;    // blocks that have run
 
   int thread_count_ = 0;
   int warp_count_ = 0;

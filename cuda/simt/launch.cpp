@@ -1,7 +1,9 @@
 // A launch: is its shape one that a device takes, then one block after another.
 #include <pthread.h>
 
+#include <atomic>
 #include <cstdlib>
+#include <list>
 #include <mutex>
 #include <new>
 
@@ -24,10 +26,11 @@ bool device_takes(const LaunchShape& shape) {
   return gx < kMaxGridWidth && gy <= kMaxGridHeight && gz <= kMaxGridHeight;
 }
 
-// One launch at a time, from whichever host thread. The block's fibers are kept for the next one.
+// One launch runs at a time, from whichever host thread. Blocks and their fibers are kept for the
+// next ones: there are several where a launch begins while another asks whether to stop.
 struct Device {
   std::mutex mutex;
-  Block block;
+  std::list<Block> idle;
   Schedule schedule;
   std::string rejected_schedule;
 
@@ -46,6 +49,23 @@ Device& device() {
   return device;
 }
 
+// A block for one launch, under the lock of the device.
+class Borrowed {
+ public:
+  explicit Borrowed(Device& device) : device_(device) {
+    if (device.idle.empty()) device.idle.emplace_back();
+    block_.splice(block_.begin(), device.idle, device.idle.begin());
+  }
+  ~Borrowed() { device_.idle.splice(device_.idle.begin(), block_); }
+  Block* operator->() { return &block_.front(); }
+
+ private:
+  Device& device_;
+  std::list<Block> block_;
+};
+
+std::atomic<bool (*)()> question{[] { return false; }};
+
 // Orders by a mistyped name would test less than was asked for, in silence.
 std::string schedule_report(const std::string& rejected) {
   return "BAREGRAD_SIM_SCHEDULE is \"" + rejected +
@@ -53,6 +73,8 @@ std::string schedule_report(const std::string& rejected) {
 }
 
 }  // namespace
+
+void ask_between_blocks(bool (*stop)()) { question = stop; }
 
 bool set_schedule(const char* name) {
   Device& simulated = device();
@@ -83,14 +105,23 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noex
     remember(cudaErrorInvalidValue);
     return;
   }
+  const auto stop = question.load();
+  if (stop()) return;
   try {
     Device& simulated = device();
-    const std::lock_guard lock(simulated.mutex);
+    std::unique_lock lock(simulated.mutex);
     if (simulated.rejected_schedule.empty()) {
-      simulated.block.begin(shape, body, closure, simulated.schedule);
-      simulated.block.run_grid();
-      if (simulated.block.report().empty()) return;
-      error.report = simulated.block.report();
+      Borrowed block(simulated);
+      block->begin(shape, body, closure, simulated.schedule);
+      for (block->run_blocks(); !block->is_done(); block->run_blocks()) {
+        // Not under the lock: who answers may wait for a thread that waits for this device.
+        lock.unlock();
+        const bool stopped = stop();
+        lock.lock();
+        if (stopped) return;
+      }
+      if (block->report().empty()) return;
+      error.report = block->report();
     } else {
       error.report = schedule_report(simulated.rejected_schedule);
     }

@@ -17,6 +17,10 @@ namespace simt {
 [[gnu::visibility("default")]] bool set_schedule(const char* name);
 [[gnu::visibility("default")]] std::string schedule();
 
+// `stop` is asked before a launch and between its blocks, now and then, on the thread that launches.
+// A launch to which it says yes ends there; that is no error.
+[[gnu::visibility("default")]] void ask_between_blocks(bool (*stop)());
+
 // A line of the kernel's source. As a default argument, current() names the line of the call.
 struct Location {
   const char* file;

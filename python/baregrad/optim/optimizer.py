@@ -11,6 +11,7 @@ from ..backend import backend_of, kernels
 from ..ops.arguments import is_contiguous
 from ..tensor import Tensor
 from ..typing import Array
+from ..uninterrupted import Uninterrupted
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
@@ -75,31 +76,36 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. Each counts its own steps, as in PyTorch.
 
-        `closure`, if given, is called first, to compute the gradients; its loss is returned.
+        `closure`, if given, is called first, to compute the gradients; its loss is returned. Ctrl-C
+        waits until the step is whole.
         """
         loss = None if closure is None else closure()
         for group in self.param_groups:
             self._check(group)  # all, before any is changed
-        for group in self.param_groups:
-            kept = self._kept(group)
-            alike: dict[Any, list[Tensor]] = {}
-            for param in group["params"]:
-                if param.grad is not None:
-                    done = self.state.get(param, {}).get("step", 0)
-                    alike.setdefault((type(param.array), param.dtype, done), []).append(param)
-            for (_, _, done), params in alike.items():
-                states = [self._settled(param, kept) for param in params]
-                moved = [_contiguous(param.array) for param in params]
-                grads = [param.grad.array for param in params if param.grad is not None]
-                remembered = ([state[name] for state in states] for name in kept)
-                self._move(group, done + 1, moved, grads, *remembered)
-                for param, state, data in zip(params, states, moved, strict=True):
-                    if data is not param.array:
-                        kernels.moving(data).copy_strided(data, out=param.array)
-                    state |= {"step": done + 1} if self.counts_steps else {}
-                    self.state |= {param: state} if state else {}
-                    param._version.number += 1
+        with Uninterrupted():
+            for group in self.param_groups:
+                self._step(group)
         return loss
+
+    def _step(self, group: Group) -> None:
+        kept = self._kept(group)
+        alike: dict[Any, list[Tensor]] = {}
+        for param in group["params"]:
+            if param.grad is not None:
+                done = self.state.get(param, {}).get("step", 0)
+                alike.setdefault((type(param.array), param.dtype, done), []).append(param)
+        for (_, _, done), params in alike.items():
+            states = [self._settled(param, kept) for param in params]
+            moved = [_contiguous(param.array) for param in params]
+            grads = [param.grad.array for param in params if param.grad is not None]
+            remembered = ([state[name] for state in states] for name in kept)
+            self._move(group, done + 1, moved, grads, *remembered)
+            for param, state, data in zip(params, states, moved, strict=True):
+                if data is not param.array:
+                    kernels.moving(data).copy_strided(data, out=param.array)
+                state |= {"step": done + 1} if self.counts_steps else {}
+                self.state |= {param: state} if state else {}
+                param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of its options and of what it remembers, laid out as PyTorch's, in NumPy arrays."""
