@@ -56,13 +56,13 @@ def test_a_fault_in_a_cuda_kernel_is_caught_on_the_simulator(
     assert plugins.noticed_on_the_simulator(fault, compiled[fault].result())
 
 
-@pytest.mark.parametrize("fault", PYTHON[::12], ids=str)
+@pytest.mark.parametrize("fault", PYTHON[::16], ids=str)
 def test_a_fault_in_the_python_package_is_caught(fault: Any, tmp_path: Path) -> None:
     assert package.failed_test(fault, [fault.test], tmp_path) == fault.test
 
 
 def test_without_a_fault_the_copied_package_passes(tmp_path: Path) -> None:
-    assert package.failed_test(None, [fault.test for fault in PYTHON[::12]], tmp_path) == ""
+    assert package.failed_test(None, [fault.test for fault in PYTHON[::16]], tmp_path) == ""
 
 
 @pytest.mark.parametrize("fault", PYTHON, ids=str)

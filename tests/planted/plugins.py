@@ -90,16 +90,18 @@ def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
 
 
 def compile_cuda(fault: Fault, folder: Path, _: Path) -> Path:
-    source = folder / f"{fault.op}.cu"
-    shutil.copy(SOURCES / "cuda" / "kernels" / f"{fault.op}.cu", source)
-    plant(source, fault.right, fault.wrong)
+    kernels, source = SOURCES / "cuda" / "kernels", folder / f"{fault.op}.cu"
+    planted = folder / f"{fault.shared}.cuh" if fault.shared else source
+    for file in {source, planted}:
+        shutil.copy(kernels / file.name, file)
+    plant(planted, fault.right, fault.wrong)
     with source.open("a") as text:
         fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots(fault.op))
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")
     return compile_shared(
         [translate_cu(source, folder / "plugin.cpp")],
         folder / "plugin.so",
-        *("-I", str(SIMT / "include"), "-I", str(SOURCES / "cuda" / "kernels")),
+        *("-I", str(SIMT / "include"), "-I", str(folder), "-I", str(kernels)),
         "-Wno-unused-parameter",
     )
 
