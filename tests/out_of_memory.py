@@ -19,9 +19,9 @@ from typing import Any
 
 import baregrad as bg
 import numpy as np
-from backends import OnDevice
 from baregrad import _cpu, backend
 from baregrad.cases import OPS, Case
+from baregrad.cases.on_device import OnDevice
 from compare import assert_same_bits
 
 MOST = 2000  # allocations of one call

@@ -279,6 +279,22 @@ def test_a_function_may_return_dout_itself_for_several_inputs() -> None:
     assert not np.shares_memory(a.grad.array, b.grad.array)
 
 
+def test_a_new_array_that_is_the_gradient_of_two_inputs_belongs_to_neither() -> None:
+    class Add(Function):
+        def forward(self, a: Any, b: Any) -> Any:
+            return bg.from_numpy(a + b).array
+
+        def backward(self, dout: Any) -> tuple[Any, Any]:
+            return (both := bg.from_numpy(dout * 1).array), both
+
+    a, b = (bg.tensor([1.0], requires_grad=True) for _ in range(2))
+    for _ in range(2):
+        Add.apply(a, b).backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert (a.grad.item(), b.grad.item()) == (2, 2)
+
+
 def test_a_gradient_given_by_the_caller_is_never_added_into() -> None:
     x = bg.tensor([[1.0]], requires_grad=True)
     dout = bg.tensor([[1.0]])

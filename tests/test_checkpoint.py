@@ -48,11 +48,12 @@ def run(epochs: int, generator: int | None = None, seed: int = 0, **arguments):
     model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
     model = arguments.pop("wrap", lambda model: model)(model)
     optimizer = optim.Adam(model.parameters(), lr=0.05)
+    scheduler = Halving(optimizer) if arguments.pop("halving", True) else None
     own = None if generator is None else np.random.default_rng(generator)
     loader = DataLoader(problem(), 7, shuffle=True, generator=own)
     history = fit(
         model, loader, DataLoader(problem(20, 1), 20), epochs=epochs, optimizer=optimizer,
-        scheduler=Halving(optimizer), progress=False, **arguments,
+        scheduler=scheduler, progress=False, **arguments,
     )  # fmt: skip
     return model, history
 
@@ -161,8 +162,9 @@ def test_the_random_state_goes_through_json():
 
 
 def test_patience_stops_the_training_and_brings_the_best_parameters_back():
-    model, history = run(200, patience=3)
+    model, history = run(200, patience=3, halving=False)
     best = int(np.argmin(history.valid_loss))
+    assert history.valid_loss[-1] > history.valid_loss[best]
     assert len(history.valid_loss) == best + 1 + 3 < 200
     assert evaluate(model, DataLoader(problem(20, 1), 20)).loss == history.valid_loss[best]
 

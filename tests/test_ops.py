@@ -90,6 +90,25 @@ LINEAR: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...]]] = {
 }
 
 
+def test_equals_share_the_gradient(device: str) -> None:
+    a = bg.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True)
+    b = bg.tensor([1.0, 3.0, 0.0], device=device, requires_grad=True)
+    a.maximum(b).backward(bg.tensor([2.0, 4.0, 8.0], device=device))
+    assert (gradient(a), gradient(b)) == ([1, 0, 8], [1, 4, 0])
+    a.minimum(b).sum().backward()
+    assert (gradient(a), gradient(b)) == ([1.5, 1, 8], [1.5, 4, 1])
+    x = bg.tensor([[3.0, 1.0, 3.0], [2.0, 2.0, 2.0]], device=device, requires_grad=True)
+    (x.amax(1) * bg.tensor([4.0, 6.0], device=device)).sum().backward()
+    assert gradient(x) == [[2, 0, 2], [2, 2, 2]]
+    x.amin().backward()
+    assert gradient(x) == [[2, 1, 2], [2, 2, 2]]
+
+
+def gradient(x: Tensor) -> Any:
+    assert x.grad is not None
+    return x.grad.tolist()
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_backward_is_the_adjoint_of_a_linear_op(name: str, rng: np.random.Generator) -> None:
     # <J v, u> = <v, J' u>, in float64 to rounding.

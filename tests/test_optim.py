@@ -261,15 +261,22 @@ def test_a_step_between_forward_and_backward_is_noticed():
         loss.backward()
 
 
-def test_a_loaded_state_goes_on_where_the_other_stopped(rng):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (optim.Adam, {"betas": (0.8, 0.9), "weight_decay": 0.1}),
+        (optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    ],
+)
+def test_a_loaded_state_goes_on_where_the_other_stopped(kind, options, rng):
     grads = rng.normal(size=(4, 3)).astype(np.float32)
     one, two = parameter(1, 2, 3), parameter(1, 2, 3)
-    first = optim.Adam([one], lr=0.1, betas=(0.8, 0.9), weight_decay=0.1)
+    first = kind([one], lr=0.1, **options)
     for grad in grads[:2]:
         give_grad(one, grad)
         first.step()
     two.detach().numpy()[...] = one.detach().numpy()
-    second = optim.Adam([two])
+    second = kind([two])
     second.load_state_dict(first.state_dict())
     for grad in grads[2:]:
         for param, optimizer in ((one, first), (two, second)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -236,6 +237,26 @@ def test_when_the_disk_is_full_the_old_file_stays_and_nothing_else(tmp_path, mon
         bg.save({"other": np.zeros(3)}, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_then_the_name_too(
+    tmp_path, monkeypatch
+):
+    done = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def replaced(*names):
+        done.append("name")
+        replace(*names)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    bg.save(network(), tmp_path / "m.safetensors")
+    assert done == ["file", "name", "folder"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_sentence(tmp_path):

@@ -39,7 +39,8 @@ def _run(kernel: str, table: Any, arguments: Arguments) -> tuple[Any, ...]:
     return (getattr(table, kernel)(**arguments),)
 
 
-def _terms(kernel: str, windows: Windows) -> int:
+def terms(kernel: str, windows: Windows) -> int:
+    """How many products one element of the result sums at most."""
     if kernel == "conv2d_forward":
         return windows.c // windows.groups * windows.cells
     if kernel == "conv2d_backward_input":
@@ -53,7 +54,7 @@ def _bound(kernel: str, windows: Windows, arguments: Arguments) -> tuple[NDArray
         name: np.abs(double(value)) if name in _ARRAYS else value
         for name, value in arguments.items()
     }
-    return (gamma(_terms(kernel, windows) + 1) * getattr(reference, kernel)(**sizes),)
+    return (gamma(terms(kernel, windows) + 1) * getattr(reference, kernel)(**sizes),)
 
 
 def case(kernel: str, windows: Windows) -> Case:

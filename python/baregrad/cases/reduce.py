@@ -79,6 +79,7 @@ tests = [
     *(case(kernel, (6, 2, 49), (0, 2)) for kernel in _KERNELS),
     *(case(kernel, shape, (1,)) for kernel in _KERNELS for shape in ((0, 3), (2, 3, 0))),
     case("reduce_sum", (0, 3), (0,)),
+    case("reduce_sum", (4099, 3), (1,)),  # more rows than a grid of the CUDA kernel has blocks
     *(case(kernel, (n,), (0,)) for kernel in _PLACES for n in (1, *_LENGTHS, 9001)),
     *(case(kernel, (3, n), (1,)) for kernel in _PLACES for n in _LENGTHS),
     *(case(kernel, (11, n), (0,)) for kernel in _PLACES for n in (1, *_LENGTHS)),
