@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import nn, saving, tensorfile
+from ..arrayfile import read_npy
 from ..autograd import no_grad
-from ..data.tables import encode, read_csv
+from ..data.tables import encode
+from ..tablefile import read_csv
 from ..tensor import from_numpy
 from ..typing import NDArray
 from . import models
@@ -78,10 +80,7 @@ def read(path: Path, said: dict[str, Any]) -> NDArray:
             raise ValueError(f"[predict] {path} is a table, expected inputs {said['shape']}")
         return encode(path, read_csv(path), said["columns"])
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"[predict] {path} is no array of numbers: {error}") from error
+        array = read_npy("predict", path)
         if array.dtype.kind not in "biuf" or not array.size:
             raise ValueError(f"[predict] {path} has dtype {array.dtype}, expected some numbers")
         if array.size == np.prod(said["shape"], dtype=int):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..reading import expect_end, opened, read_exactly
 from ..typing import NDArray
-from .files import expect_end, find, opened, read_exactly
+from .files import find
 from .splits import Splits, held_back
 
 _URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
