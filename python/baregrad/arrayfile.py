@@ -57,7 +57,7 @@ def read_npz(
     """
     with Path(path).open("rb") as file:
         try:
-            with zipfile.ZipFile(InPieces(file, os.path.getsize(path))) as archive:  # type: ignore[call-overload]
+            with zipfile.ZipFile(InPieces(file, os.path.getsize(path))) as archive:
                 names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
                 if len(set(names)) < len(names):
                     raise ValueError("it has a name twice")

@@ -11,7 +11,10 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 PIECE = 1 << 18  # bytes read at a time
 _ROOM = 48 << 20  # bytes that any file may unpack to: with what unpacks it, less than 64 MB
@@ -26,13 +29,13 @@ def most(path: str | os.PathLike[str]) -> int:
 class InPieces:
     """A file for a library that believes headers: ValueError if it asks for much at once, or in all."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
+    def __init__(self, file: Any, most: int) -> None:
         self.file, self.most = file, most
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.file, name)
 
-    def __enter__(self) -> InPieces:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,7 +43,7 @@ class InPieces:
 
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes, or the few that are left."""
-        found = self.file.read(PIECE + 1 if count < 0 else min(count, PIECE + 1))
+        found: bytes = self.file.read(PIECE + 1 if count < 0 else min(count, PIECE + 1))
         if len(found) > PIECE:
             raise ValueError(f"one of its headers is longer than {PIECE:,} bytes")
         self._check(self.file.tell())
@@ -49,7 +52,8 @@ class InPieces:
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """As a file; forward only as far as it may unpack."""
         self._check(offset)
-        return self.file.seek(offset, whence)
+        place: int = self.file.seek(offset, whence)
+        return place
 
     def _check(self, offset: int) -> None:
         if offset > self.most:

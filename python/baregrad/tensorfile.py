@@ -27,6 +27,7 @@ _DTYPES = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_LONGEST_HEADER = 2 << 20  # bytes: some thousands of tensors. As objects it takes 20 times as much
 PICKLES = (".pt", ".pth", ".pkl", ".pickle")
 
 
@@ -37,25 +38,42 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def read(op: str, path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict[str, str]]:
     """The arrays of a safetensors file and the text of its header. ValueError if it is broken."""
-    file, header = _open(op, Path(path))
+    file, header, start = _open(op, Path(path))
     arrays = {}
-    for name in file.keys():  # noqa: SIM118  no mapping
-        dtype = file.get_slice(name).get_dtype()
-        if dtype not in _DTYPES:
-            known = ", ".join(_DTYPES)
-            raise ValueError(f"[{op}] {path}: {name} has dtype {dtype}, expected one of {known}")
-        arrays[name] = file.get_tensor(name)
-    return arrays, header
+    with Path(path).open("rb") as data:  # and not file.get_tensor: that takes the memory twice
+        data.seek(start)
+        for name in file.offset_keys():
+            about = file.get_slice(name)
+            dtype, shape = about.get_dtype(), about.get_shape()
+            if dtype not in _DTYPES:
+                known = ", ".join(_DTYPES)
+                raise ValueError(
+                    f"[{op}] {path}: {name} has dtype {dtype}, expected one of {known}"
+                )
+            try:
+                content = np.empty(shape, np.uint8 if dtype == "BOOL" else _DTYPES[dtype])
+            except ValueError as error:  # no bytes, but an extent beyond any array's
+                raise ValueError(f"[{op}] {path}: {name} has shape {shape}: {error}") from None
+            if data.readinto(content.reshape(-1).view(np.uint8).data) < content.nbytes:
+                raise ValueError(f"[{op}] {path} ends in {name}, expected all of it")
+            arrays[name] = np.asarray(content != 0) if dtype == "BOOL" else content
+    return {name: arrays[name] for name in sorted(arrays)}, header
 
 
-def _open(op: str, path: Path) -> tuple[Any, dict[str, str]]:
+def _open(op: str, path: Path) -> tuple[Any, dict[str, str], int]:
+    """A safetensors file that safetensors itself has checked, its text, and where its data begins."""
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as beginning:  # the OSError of a missing file is Python's own
         start = beginning.read(512)
+    length = int.from_bytes(start[:8], "little")
     try:
+        if length > _LONGEST_HEADER:
+            raise SafetensorError(
+                f"its header has {length:,} bytes, expected at most {_LONGEST_HEADER:,}"
+            )
         file: Any = safe_open(path, "numpy")
-        return file, file.metadata() or {}
+        return file, file.metadata() or {}, 8 + length
     except SafetensorError as error:
         # torch.save writes a zip with data.pkl in it, earlier a bare pickle: 0x80 and a version
         zipped = start.startswith(b"PK") and b"data.pkl" in start
@@ -79,15 +97,20 @@ def write(
 ) -> None:
     """Replace the file `path` by one with these arrays, when all of it is on the disk.
 
-    OSError, in one sentence, if that fails: the file is then as it was.
+    OSError, in one sentence, if that fails: the file is then as it was. ValueError if the header
+    is longer than `read` takes.
     """
     from safetensors.numpy import save as to_bytes
 
-    content = to_bytes(dict(arrays), {"format": "pt", **metadata})
+    header, data = _sorted(to_bytes(dict(arrays), {"format": "pt", **metadata}))
+    if len(header) > _LONGEST_HEADER:
+        raise ValueError(
+            f"[{op}] {path} would have a header of {len(header):,} bytes, "
+            f"expected at most {_LONGEST_HEADER:,}: fewer tensors, less text"
+        )
     target = Path(os.path.realpath(path))
     try:
         with _replacing(target) as file:
-            header, data = _sorted(content)
             file.write(header)
             file.write(data)
     except OSError as error:
@@ -154,7 +177,10 @@ def read_tree(op: str, path: str | os.PathLike[str], key: str) -> Any:
     arrays, header = read(op, path)
     if key not in header:
         raise ValueError(f"[{op}] {path} is no checkpoint, expected a file that {op} wrote")
-    return _unpacked(json.loads(header[key]), arrays)
+    try:
+        return _unpacked(json.loads(header[key]), arrays)
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"[{op}] {path} is a broken checkpoint: {error}") from error
 
 
 def _packed(op: str, value: Any, name: str, arrays: dict[str, NDArray]) -> Any:

@@ -71,7 +71,7 @@ def _records(path: Path, count: int) -> NDArray:
     return np.concatenate([records[:, :2], pixels], axis=1)
 
 
-def _text(content: bytes, name: object) -> str:
+def _text(content: bytes | bytearray, name: object) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -34,6 +34,7 @@ def save_checkpoint(
 ) -> None:
     """Replace `path` when all is on the disk. OSError if that fails: the last one is then kept."""
     generator = _generator(loader)
+    history = {name: np.array(column, np.float64) for name, column in vars(course.history).items()}
     tree = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -42,7 +43,7 @@ def save_checkpoint(
         "batches": len(loader) if hasattr(loader, "__len__") else None,
         "random": random.state(),
         "shuffles": random.state_of(generator) if generator else None,
-        "course": {**vars(course), "history": vars(course.history)},
+        "course": {**vars(course), "history": history},
     }
     tensorfile.write_tree("fit", path, tree, _KEY)
 
@@ -54,6 +55,20 @@ def load_checkpoint(
     if not Path(path).exists():
         raise FileNotFoundError(f"[fit] checkpoint {path} is not there, expected one to resume")
     tree = tensorfile.read_tree("fit", path, _KEY)
+    try:
+        return _put_back(path, tree, model, optimizer, scheduler, loader)
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith("["):
+            raise
+        raise ValueError(f"[fit] {path} is a broken checkpoint: {error!r}") from error
+
+
+def _put_back(
+    path: Any, tree: Any, model: Module, optimizer: Any, scheduler: Any, loader: Any
+) -> Course:
+    course = Course(**tree["course"])
+    columns = {name: column.tolist() for name, column in vars(course)["history"].items()}
+    course.history = History(**columns)
     if tree["optimizer_class"] != type(optimizer).__name__:
         raise ValueError(
             f"[fit] optimizer is a {type(optimizer).__name__}, expected a "
@@ -79,8 +94,7 @@ def load_checkpoint(
     if generator and tree["shuffles"]:
         random.set_state_of(generator, tree["shuffles"])
     random.set_state(tree["random"])
-    course = tree["course"]
-    return Course(**{**course, "history": History(**course["history"])})
+    return course
 
 
 def _options(
