@@ -23,6 +23,7 @@ _HEADER = re.compile(
     r"{'descr': '([<>|=]?[biufSU][0-9]{1,9})', 'fortran_order': (True|False), "
     r"'shape': \(([0-9, ]*)\),? *}\s*"
 )
+_LAST_CHARACTER = 0x10FFFF
 # What zipfile and NumPy say to bytes that are no archive, no array
 _FAULTS = (
     EOFError,
@@ -103,6 +104,10 @@ def _array(file: IO[bytes], size: int) -> NDArray:
         filled += len(piece)
     if filled < count:
         raise ValueError(f"it ends after {filled:,} of {count:,} bytes")
+    if dtype.kind == "U":
+        codes = content.view(np.dtype("u4").newbyteorder(dtype.byteorder))
+        if (codes > _LAST_CHARACTER).any() or ((codes >= 0xD800) & (codes < 0xE000)).any():
+            raise ValueError("its text has numbers that are no characters")
     array = content != 0 if dtype.kind == "b" else content.view(dtype)
     return array.reshape(shape, order="F" if said[2] == "True" else "C")
 

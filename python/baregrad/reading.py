@@ -93,3 +93,11 @@ def expect_end(op: str, file: Any, name: object) -> None:
             return
         raise
     raise ValueError(f"[{op}] {name} goes on after its last record, expected its end")
+
+
+def decoded(op: str, content: bytes | bytearray, name: object) -> str:
+    """Bytes as text. ValueError, with the name of the file, if they are no UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"[{op}] {name} is damaged: {error}") from error

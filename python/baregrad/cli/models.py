@@ -100,6 +100,7 @@ def check(said: Any, classes: Any) -> None:
         "classes": not isinstance(classes, list) or not all(isinstance(c, str) for c in classes),
         "deviation": not all(d > 0 for d in said.get("deviation", ())),
     }
+    "".join(classes).encode()  # a UnicodeEncodeError for what cannot be printed
     numbers = [*said.get("mean", ()), *said.get("deviation", ())]
     for column in [*columns, *([said["target"]] if "target" in said else [])]:
         if "texts" in column:

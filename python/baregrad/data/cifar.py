@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..reading import InPieces, expect_end, most, opened, read_exactly
+from ..reading import InPieces, decoded, expect_end, most, opened, read_exactly
 from ..typing import NDArray
 from .files import find
 from .splits import Splits, held_back
@@ -45,7 +45,7 @@ def cifar100(
         per_file = _PART if len(found) == len(packed) else 5 * _PART
         train = np.concatenate([_records(path, per_file) for path in found[:-2]])
         with opened(found[-1]) as file:
-            names = _text(file.read(_MOST_TEXT), found[-1])
+            names = decoded("cifar100", file.read(_MOST_TEXT), found[-1])
         test = _records(found[-2], _PART)
     left, held = held_back("cifar100", len(train), valid, seed)
     classes = tuple(names.split())
@@ -71,13 +71,6 @@ def _records(path: Path, count: int) -> NDArray:
     return np.concatenate([records[:, :2], pixels], axis=1)
 
 
-def _text(content: bytes | bytearray, name: object) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"[cifar100] {name} is damaged: {error}") from error
-
-
 def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
     """Reads three members and unpacks nothing to the disk."""
     import gzip
@@ -100,4 +93,4 @@ def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
     ) as error:  # fmt: skip
         raise ValueError(f"[cifar100] {path} is damaged: {error}") from error
     train, test = (np.frombuffer(c, np.uint8).reshape(-1, _RECORD) for c in content[:2])
-    return train, test, _text(content[2], path)
+    return train, test, decoded("cifar100", content[2], path)

@@ -54,19 +54,16 @@ def from_npz(
         )
     if held:
         learn = len(x) - held
-        parts = [*_shuffled("from_npz", learn, seed, valid), np.arange(learn, len(x))]
+        parts = [*_shuffled(f"[from_npz] {path}:", learn, seed, valid), np.arange(learn, len(x))]
     else:
-        parts = _shuffled("from_npz", len(x), seed, valid, test)
+        parts = _shuffled(f"[from_npz] {path}:", len(x), seed, valid, test)
     x = x / np.float32(255) if x.dtype == np.uint8 else _finite(path, "x", x)
     names = []
     if y.dtype.kind == "f":
         y = _finite(path, "y", y)[:, None]
     else:
-        try:
-            texts, y = np.unique(y, return_inverse=True)
-            names = [str(text) for text in texts.tolist()]
-        except ValueError as error:  # a number that is no character
-            raise ValueError(f"[from_npz] {path}: y has text that is none: {error}") from error
+        texts, y = np.unique(y, return_inverse=True)
+        names = [str(text) for text in texts]
     return Splits.of(((x[part], y[part]) for part in parts), names)
 
 
@@ -103,7 +100,7 @@ def from_csv(
             stacklevel=2,
         )
     table = dict(zip(table, zip(*whole, strict=True), strict=False))
-    parts = _shuffled("from_csv", len(whole), seed, valid, test)
+    parts = _shuffled(f"[from_csv] {path}:", len(whole), seed, valid, test)
     goal = table.pop(target)
     if not table:
         raise ValueError(f"[from_csv] {path} has only {target!r}, expected columns of inputs")
@@ -195,11 +192,13 @@ def _finite(path: Any, name: str, array: NDArray) -> NDArray:
     return found
 
 
-def _shuffled(op: str, n: int, seed: int, *shares: float) -> list[NDArray]:
+def _shuffled(where: str, n: int, seed: int, *shares: float) -> list[NDArray]:
     """The indices to learn from, then those of each share that is held back, drawn by `seed`."""
     counts = [round(share * n) for share in shares]
     if any(not 0 < share < 1 for share in shares) or min(*counts, n - sum(counts)) < 1:
-        raise ValueError(f"[{op}] valid, test are {shares} of {n} rows, expected some in each part")
+        raise ValueError(
+            f"{where} valid, test are {shares} of {n} rows, expected some in each part"
+        )
     order = np.random.Generator(np.random.Philox(seed)).permutation(n)
     *held, train = np.split(order, np.cumsum(counts))
     return [np.sort(part) for part in (train, *held)]

@@ -32,8 +32,7 @@ class _BatchNorm(Module):
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(numbers(num_features, value=1)) if affine else None
         self.bias = Parameter(numbers(num_features)) if affine else None
-        statistics = {"running_mean": 0, "running_var": 1}
-        for name, value in statistics.items():
+        for name, value in (("running_mean", 0), ("running_var", 1)):
             start = from_numpy(numbers(num_features, value=value)) if track_running_stats else None
             self.register_buffer(name, start)
         self.register_buffer("num_batches_tracked", tensor(0) if track_running_stats else None)

@@ -58,9 +58,9 @@ def load_checkpoint(
     try:
         return _put_back(path, tree, model, optimizer, scheduler, loader)
     except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        if str(error).startswith("["):
+        if str(error).startswith("[fit]"):
             raise
-        raise ValueError(f"[fit] {path} is a broken checkpoint: {error!r}") from error
+        raise ValueError(f"[fit] {path} is a broken checkpoint: {error}") from error
 
 
 def _put_back(
@@ -69,6 +69,9 @@ def _put_back(
     course = Course(**tree["course"])
     columns = {name: column.tolist() for name, column in vars(course)["history"].items()}
     course.history = History(**columns)
+    course.best_loss, course.waited = float(course.best_loss), int(course.waited)
+    if course.best and not _alike(course.best, tree["model"]):
+        raise ValueError("its best model is of another network")
     if tree["optimizer_class"] != type(optimizer).__name__:
         raise ValueError(
             f"[fit] optimizer is a {type(optimizer).__name__}, expected a "
@@ -112,6 +115,11 @@ def _options(
             if name not in ("last_epoch", "_last_lr"):
                 here = list(value) if isinstance(value, tuple) else value  # as JSON has it
                 yield f"{name} of {type(scheduler).__name__}", here, tree["scheduler"].get(name)
+
+
+def _alike(one: dict[str, NDArray], other: dict[str, NDArray]) -> bool:
+    shapes = [{name: array.shape for name, array in state.items()} for state in (one, other)]
+    return shapes[0] == shapes[1]
 
 
 def _generator(loader: Any) -> np.random.Generator | None:
