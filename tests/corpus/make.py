@@ -50,6 +50,7 @@ def of_idx() -> Iterator[tuple[str, bytes]]:
     yield "other-type.idx", b"\0\0\x0d" + whole[3:]
     yield "other-axes.idx", idx((24,), bytes(24))
     yield "huge.idx", idx((2**32 - 1,) * 3, bytes(24))
+    yield "nothing-of-much.idx", idx((2**32 - 1, 2**32 - 1, 0), b"")
     yield "wraps-to-0.idx", idx((2**31, 2**31, 4), b"")
     yield "truncated.idx.gz", packed[:-9]
     yield "wrong-sum.idx.gz", packed[:-8] + bytes(8)
@@ -237,7 +238,7 @@ def of_csv() -> Iterator[tuple[str, bytes]]:
     yield "whole.csv", whole
     yield "whole-only-cr.csv", whole.replace(b"\n", b"\r")
     yield "whole-crlf.csv", b"\xef\xbb\xbf" + whole.replace(b"\n", b"\r\n")
-    yield "whole-other-digits.csv", b"n,y\n" + "٣,1\n৪,0\n".encode() * 10
+    yield "whole-other-digits.csv", b"n,y\n" + "\u0663,1\n\u0664,0\n".encode() * 10
     yield "empty.csv", b""
     yield "only-names.csv", b"n,t,y\n"
     yield "no-target.csv", b"n,t\n1,2\n" * 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def read_idx(path: Path, axes: int) -> NDArray:
                 f"[mnist] {path} begins with {magic.hex(' ')}, expected 00 00 08 {axes:02x}"
             )
         lengths = np.frombuffer(read_exactly("mnist", file, 4 * axes, path), ">u4").tolist()
-        size = int(np.prod(lengths, dtype=object))
-        array = np.frombuffer(read_exactly("mnist", file, size, path), np.uint8).reshape(lengths)
+        content = read_exactly("mnist", file, math.prod(lengths), path)
         expect_end("mnist", file, path)
-    return array
+    if not content:  # perhaps 0 of lengths that no array can have
+        raise ValueError(f"[mnist] {path} has lengths {lengths}, expected some data")
+    return np.frombuffer(content, np.uint8).reshape(lengths)
