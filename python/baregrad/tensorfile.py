@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from .typing import NDArray
-
-try:
-    import fcntl
-except ImportError:  # where there is none, no temporary file is known to be stale
-    fcntl = None  # type: ignore[assignment]
+from .writing import replacing
 
 _DTYPES = {
     "F32": np.float32,
@@ -108,15 +102,9 @@ def write(
             f"[{op}] {path} would have a header of {len(header):,} bytes, "
             f"expected at most {_LONGEST_HEADER:,}: fewer tensors, less text"
         )
-    target = Path(os.path.realpath(path))
-    try:
-        with _replacing(target) as file:
-            file.write(header)
-            file.write(data)
-    except OSError as error:
-        why = error.strerror or str(error)
-        kept = "the file that was there is as it was" if target.is_file() else "no file was left"
-        raise type(error)(f"[{op}] {path} was not written: {why}; {kept}") from error
+    with replacing(op, path) as file:
+        file.write(header)
+        file.write(data)
 
 
 def _sorted(content: bytes) -> tuple[bytes, memoryview]:
@@ -127,42 +115,6 @@ def _sorted(content: bytes) -> tuple[bytes, memoryview]:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
     return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A file beside `target` that takes its place at the end, or disappears."""
-    beside = f".{target.name}."
-    for stale in target.parent.glob(f"{glob.escape(beside)}*.tmp"):
-        _sweep(stale)
-    temporary = target.parent / f"{beside}{os.urandom(4).hex()}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            if fcntl:
-                with suppress(OSError):  # a file system without locks
-                    fcntl.flock(file, fcntl.LOCK_EX)  # says that its process lives: see _sweep
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    if os.name == "posix":  # the new name is on the disk only when the folder is
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _sweep(stale: Path) -> None:
-    """Remove a temporary file that a killed process left: no one holds its lock."""
-    with suppress(OSError), stale.open("rb") as file:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stale.unlink()
 
 
 def write_tree(op: str, path: str | os.PathLike[str], tree: Any, key: str) -> None:

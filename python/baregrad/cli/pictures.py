@@ -72,7 +72,7 @@ def _smaller(file: Picture) -> Picture:
     """The picture, 8 bits a channel, with at most about a million pixels."""
     from PIL import Image
 
-    factor = max(file.size) // _LARGE
+    factor = -(-max(file.size) // _LARGE)
     picture = file
     if file.mode.startswith("I"):  # 16 bits of grey, which convert("L") would clip
         picture = Image.fromarray((np.asarray(file) >> 8).clip(0, 255).astype(np.uint8))
