@@ -21,10 +21,7 @@ class IncompatibleKeys(NamedTuple):
 def load(
     own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool, copy: bool | None = True
 ) -> IncompatibleKeys:
-    """Copy arrays or tensors into the tensors `own`: all, or none and a RuntimeError.
-
-    With copy None, an array that will do as it is becomes the tensor's own.
-    """
+    """Copy, or with copy None share, arrays into tensors `own`: all, or none and a RuntimeError."""
     if not isinstance(state_dict, Mapping):
         raise TypeError(
             f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
