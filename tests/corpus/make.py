@@ -229,6 +229,15 @@ def zip_of_many() -> bytes:
     return bytes(100) + end[:8] + struct.pack("<HHII", 65535, 65535, 2**32 - 2, 0) + end[20:]
 
 
+def directory(count: int) -> bytes:
+    """An archive with so many entries, all of one empty member."""
+    whole = archive([("x", b"")])
+    start, end = whole.index(b"PK\1\2"), whole.index(b"PK\5\6")
+    entries = whole[start:end] * count
+    sizes = struct.pack("<HHII", min(count, 65535), min(count, 65535), len(entries), start)
+    return whole[:start] + entries + whole[end : end + 8] + sizes + bytes(2)
+
+
 # Tables
 
 

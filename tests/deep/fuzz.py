@@ -178,7 +178,7 @@ def main() -> int:
     for path in crashes:
         print(f"crash: {path}")
     counts = ", ".join(f"{kind} {runs:,}" for kind, runs, _ in results)
-    print(f"{len(crashes)} crashes in a minute each: {counts} files")
+    print(f"{len(crashes)} crashes in a minute each, of so many runs: {counts}")
     return int(bool(crashes) or not all(runs for _, runs, _ in results))
 
 
