@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .writing import replacing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -38,7 +40,8 @@ def picture(numbers: Numbers, path: str | PathLike[str]) -> None:
         [100 * a for a in curve] for curve in (numbers["train_accuracy"], numbers["valid_accuracy"])
     ]
     _draw(accuracy, "Accuracy (%)", " %", *percent)
-    figure.savefig(path, format="png")
+    with replacing("plot", path) as file:
+        figure.savefig(file, format="png")
 
 
 def text(numbers: Numbers, width: int, height: int) -> str:

@@ -52,9 +52,13 @@ def set_state(state: dict[str, Any]) -> None:
     """Go on from what `state` returned. ValueError for something else."""
     fresh = np.random.Generator(np.random.Philox(0))
     set_state_of(fresh, state.get("generator"))
+    try:
+        seed, offset = map(int, state["kernels"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"[set_state] kernels is not a seed and an offset: {error}") from error
     global _generator
     _generator = fresh
-    counter.seed, counter.offset = state["kernels"]
+    counter.seed, counter.offset = seed, offset
 
 
 def state_of(generator: np.random.Generator) -> dict[str, Any]:
@@ -68,6 +72,6 @@ def set_state_of(generator: np.random.Generator, state: Any) -> None:
     """Put a generator where `state_of` one of its kind stood. ValueError for another kind."""
     try:
         generator.bit_generator.state = state
-    except (TypeError, ValueError, KeyError, IndexError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         kind = type(generator.bit_generator).__name__
         raise ValueError(f"[set_state] the state is not one of a {kind}: {error}") from error

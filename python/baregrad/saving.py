@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from . import nn, random, tensorfile
+from . import nn, tensorfile
+from .blank import to_be_loaded
 from .nn import Module
+from .nn.state import load as load_state
 from .tensor import Tensor, as_tensor, from_numpy
 from .typing import ArrayLike, NDArray
 
 _KEY, _OWN_KEYS = "baregrad", ("baregrad", "format")
 # What a layer may say to arguments that are not its own
-_FAULTS = (
+FAULTS = (
     ArithmeticError,
     AttributeError,
     LookupError,
@@ -66,14 +68,16 @@ def load(path: str | os.PathLike[str]) -> Module | dict[str, Tensor]:
 
     Any safetensors file of float32, float64, int64, int32, uint8 and bool tensors will do.
     ValueError for a file that is broken or of another kind, OSError for one that is not there.
+    Nothing is run that the file names but layers of nn, and it takes its size in memory, and 64 MB.
     """
     arrays, metadata = tensorfile.read("load", path)
     if _KEY not in metadata:
         return {name: from_numpy(array) for name, array in arrays.items()}
     try:
         model = _rebuilt(json.loads(metadata[_KEY]), arrays)
-        model.load_state_dict(arrays)
-    except _FAULTS as error:
+        own = {name: tensor for name, tensor, persistent in model._all_names() if persistent}
+        load_state(own, arrays, strict=True, copy=None)
+    except FAULTS as error:
         raise ValueError(f"[load] {path} does not hold the model it names: {error}") from error
     return model.eval()
 
@@ -86,7 +90,7 @@ def _constructor(model: Module) -> Any:
     try:
         made = _plain(model)
         again = _rebuilt(made, model.state_dict())
-    except _FAULTS:
+    except FAULTS:
         return None
     return made if _outline(again) == _outline(model) else None
 
@@ -119,16 +123,14 @@ def _plain(value: Any) -> Any:
 
 
 def _rebuilt(made: Any, arrays: Mapping[str, NDArray]) -> Module:
-    """The model that `made` names, of the float type of `arrays`; no random number is used up."""
-    before = random.state()
-    try:
+    """The model that `made` names, for values `arrays`, of their float type; it has none yet."""
+    double = any(array.dtype == np.float64 for array in arrays.values())
+    count = sum(array.size for array in arrays.values())
+    with to_be_loaded(count, np.float64 if double else np.float32):
         model = _made(made)
-    finally:
-        random.set_state(before)
     if not isinstance(model, Module):
         raise TypeError(f"a {type(model).__name__}, expected a layer of nn")
-    double = any(array.dtype == np.float64 for array in arrays.values())
-    return model.to(np.float64) if double else model
+    return model
 
 
 def _made(value: Any) -> Any:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from .typing import NDArray
-
-try:
-    import fcntl
-except ImportError:  # where there is none, no temporary file is known to be stale
-    fcntl = None  # type: ignore[assignment]
+from .writing import replacing
 
 _DTYPES = {
     "F32": np.float32,
@@ -27,6 +21,7 @@ _DTYPES = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_LONGEST_HEADER = 2 << 20  # bytes: some thousands of tensors. As objects it takes 20 times as much
 PICKLES = (".pt", ".pth", ".pkl", ".pickle")
 
 
@@ -37,25 +32,42 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def read(op: str, path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict[str, str]]:
     """The arrays of a safetensors file and the text of its header. ValueError if it is broken."""
-    file, header = _open(op, Path(path))
+    file, header, start = _open(op, Path(path))
     arrays = {}
-    for name in file.keys():  # noqa: SIM118  no mapping
-        dtype = file.get_slice(name).get_dtype()
-        if dtype not in _DTYPES:
-            known = ", ".join(_DTYPES)
-            raise ValueError(f"[{op}] {path}: {name} has dtype {dtype}, expected one of {known}")
-        arrays[name] = file.get_tensor(name)
-    return arrays, header
+    with Path(path).open("rb") as data:  # and not file.get_tensor: that takes the memory twice
+        data.seek(start)
+        for name in file.offset_keys():
+            about = file.get_slice(name)
+            dtype, shape = about.get_dtype(), about.get_shape()
+            if dtype not in _DTYPES:
+                known = ", ".join(_DTYPES)
+                raise ValueError(
+                    f"[{op}] {path}: {name} has dtype {dtype}, expected one of {known}"
+                )
+            try:
+                content = np.empty(shape, np.uint8 if dtype == "BOOL" else _DTYPES[dtype])
+            except ValueError as error:  # no bytes, but an extent beyond any array's
+                raise ValueError(f"[{op}] {path}: {name} has shape {shape}: {error}") from None
+            if data.readinto(content.reshape(-1).view(np.uint8).data) < content.nbytes:
+                raise ValueError(f"[{op}] {path} ends in {name}, expected all of it")
+            arrays[name] = np.asarray(content != 0) if dtype == "BOOL" else content
+    return {name: arrays[name] for name in sorted(arrays)}, header
 
 
-def _open(op: str, path: Path) -> tuple[Any, dict[str, str]]:
+def _open(op: str, path: Path) -> tuple[Any, dict[str, str], int]:
+    """A safetensors file that safetensors itself has checked, its text, and where its data begins."""
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as beginning:  # the OSError of a missing file is Python's own
         start = beginning.read(512)
+    length = int.from_bytes(start[:8], "little")
     try:
+        if length > _LONGEST_HEADER:
+            raise SafetensorError(
+                f"its header has {length:,} bytes, expected at most {_LONGEST_HEADER:,}"
+            )
         file: Any = safe_open(path, "numpy")
-        return file, file.metadata() or {}
+        return file, file.metadata() or {}, 8 + length
     except SafetensorError as error:
         # torch.save writes a zip with data.pkl in it, earlier a bare pickle: 0x80 and a version
         zipped = start.startswith(b"PK") and b"data.pkl" in start
@@ -79,21 +91,20 @@ def write(
 ) -> None:
     """Replace the file `path` by one with these arrays, when all of it is on the disk.
 
-    OSError, in one sentence, if that fails: the file is then as it was.
+    OSError, in one sentence, if that fails: the file is then as it was. ValueError if the header
+    is longer than `read` takes.
     """
     from safetensors.numpy import save as to_bytes
 
-    content = to_bytes(dict(arrays), {"format": "pt", **metadata})
-    target = Path(os.path.realpath(path))
-    try:
-        with _replacing(target) as file:
-            header, data = _sorted(content)
-            file.write(header)
-            file.write(data)
-    except OSError as error:
-        why = error.strerror or str(error)
-        kept = "the file that was there is as it was" if target.is_file() else "no file was left"
-        raise type(error)(f"[{op}] {path} was not written: {why}; {kept}") from error
+    header, data = _sorted(to_bytes(dict(arrays), {"format": "pt", **metadata}))
+    if len(header) > _LONGEST_HEADER:
+        raise ValueError(
+            f"[{op}] {path} would have a header of {len(header):,} bytes, "
+            f"expected at most {_LONGEST_HEADER:,}: fewer tensors, less text"
+        )
+    with replacing(op, path) as file:
+        file.write(header)
+        file.write(data)
 
 
 def _sorted(content: bytes) -> tuple[bytes, memoryview]:
@@ -104,42 +115,6 @@ def _sorted(content: bytes) -> tuple[bytes, memoryview]:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data begins at a multiple of 8
     return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """A file beside `target` that takes its place at the end, or disappears."""
-    beside = f".{target.name}."
-    for stale in target.parent.glob(f"{glob.escape(beside)}*.tmp"):
-        _sweep(stale)
-    temporary = target.parent / f"{beside}{os.urandom(4).hex()}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            if fcntl:
-                with suppress(OSError):  # a file system without locks
-                    fcntl.flock(file, fcntl.LOCK_EX)  # says that its process lives: see _sweep
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-    if os.name == "posix":  # the new name is on the disk only when the folder is
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _sweep(stale: Path) -> None:
-    """Remove a temporary file that a killed process left: no one holds its lock."""
-    with suppress(OSError), stale.open("rb") as file:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stale.unlink()
 
 
 def write_tree(op: str, path: str | os.PathLike[str], tree: Any, key: str) -> None:
@@ -154,7 +129,10 @@ def read_tree(op: str, path: str | os.PathLike[str], key: str) -> Any:
     arrays, header = read(op, path)
     if key not in header:
         raise ValueError(f"[{op}] {path} is no checkpoint, expected a file that {op} wrote")
-    return _unpacked(json.loads(header[key]), arrays)
+    try:
+        return _unpacked(json.loads(header[key]), arrays)
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"[{op}] {path} is a broken checkpoint: {error}") from error
 
 
 def _packed(op: str, value: Any, name: str, arrays: dict[str, NDArray]) -> Any:

@@ -12,7 +12,7 @@ from .. import nn
 from ..train import evaluate
 from ..utils.data import DataLoader, TensorDataset
 from . import models, options
-from .predict import load_network
+from .predict import load_network, naming
 
 HELP = "loss and accuracy of a saved network on the test part of a data set"
 
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         columns = zip(*(part.tensors for part in parts), strict=True)
         whole = TensorDataset(*(np.concatenate([t.numpy() for t in c]) for c in columns))
         test = models.prepared_set(whole, network.said)
-        metrics = evaluate(network.model.to(args.device), DataLoader(test, 1_000), loss)
+        with naming(args.model):
+            metrics = evaluate(network.model.to(args.device), DataLoader(test, 1_000), loss)
     found = f"accuracy {metrics.accuracy:.2%}" if splits.classes else ""
     name = "all" if args.all else "test"
     print(f"{name}  {len(test):,} samples  loss {metrics.loss:.4f} {found}".rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ..data import Splits
 from ..typing import NDArray, Shape
 from ..utils.data import TensorDataset
 
+_MOST_NUMBERS = 10_000_000  # of an input
 NAMES = ("mlp", "cnn", "linear")
 
 
@@ -85,6 +87,36 @@ def preprocessing(splits: Splits, flat: bool) -> dict[str, Any]:
         said["mean"] = x.mean(axes, np.float64).tolist()
         said["deviation"] = [float(d) or 1.0 for d in x.std(axes, dtype=np.float64)]
     return {**said, "flat": flat}
+
+
+def check(said: Any, classes: Any) -> None:
+    """ValueError, or what Python raises, unless a file says what `preprocessing` may have said."""
+    shape, columns = said["shape"], said.get("columns", [])
+    faults = {
+        "flat": said["flat"] not in (True, False),
+        "shape": not _sizes(shape, said.get("ink", 1)),
+        "image": "image" in said and not (_sizes(said["image"]) and len(said["image"]) == 3),
+        "mean": "mean" in said and not len(said["mean"]) == len(said["deviation"]) == shape[0],
+        "classes": not isinstance(classes, list) or not all(isinstance(c, str) for c in classes),
+        "deviation": not all(d > 0 for d in said.get("deviation", ())),
+    }
+    "".join(classes).encode()  # a UnicodeEncodeError for what cannot be printed
+    numbers = [*said.get("mean", ()), *said.get("deviation", ())]
+    for column in [*columns, *([said["target"]] if "target" in said else [])]:
+        if "texts" in column:
+            faults["texts"] = not all(isinstance(text, str) for text in column["texts"])
+        else:
+            numbers += [column["mean"], column["deviation"]]
+    faults["numbers"] = not np.isfinite(np.array(numbers, np.float64)).all()
+    if any(faults.values()):
+        raise ValueError(f"wrong: {', '.join(name for name in faults if faults[name])}")
+
+
+def _sizes(*found: Any) -> bool:
+    """Whether all are sizes, or lists of them, that an input may have."""
+    every = [n for some in found for n in (some if isinstance(some, list) else [some])]
+    whole = all(type(n) is int and n > 0 for n in every)
+    return whole and math.prod(every) <= _MOST_NUMBERS
 
 
 def prepared(inputs: NDArray, said: Mapping[str, Any]) -> NDArray:

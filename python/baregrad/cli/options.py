@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -120,12 +121,13 @@ def writable(option: str, path: Path) -> None:
         raise argparse.ArgumentTypeError(
             f"argument {option}: {str(path)!r} is a folder, expected a file"
         )
+    folder = Path(os.path.realpath(path)).parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise argparse.ArgumentTypeError(
-            f"argument {option}: {str(path.parent)!r} cannot be written to ({error.strerror}), "
+            f"argument {option}: {str(folder)!r} cannot be written to ({error.strerror}), "
             "expected a folder that can"
         ) from error

@@ -4,42 +4,55 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..reading import most
 from ..typing import NDArray, Shape
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-_MOST_PIXELS = 50_000_000
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM")  # no EPS: Ghostscript would run it
+_PLAIN = ("L", "RGB", "CMYK", "YCbCr")  # made smaller without a copy of another kind
+_LARGE = 1024  # pixels: beyond them a picture is made smaller before anything else
+_MOST_TEXT = 4 << 20  # bytes of what a PNG says of itself
 _INK = 0.2  # of the strongest: what is fainter is paper
 
 
 def read_picture(path: Path, shape: Shape, ink: int | None) -> NDArray:
     """A picture as (c, h, w), float32 in [0, 1]. ValueError, naming the file, if it is broken.
 
+    PNG, JPEG, GIF, BMP, WebP or PPM; of an animated one the first. What has too many pixels for the
+    size of its file is refused: reading takes no more memory than 20 times that, and 64 MB.
+
     Grey ones are bright on dark: others are inverted. With `ink`, and unless it has the right size,
     the drawing is cut out, fitted into ink x ink pixels and centred by its mass, as MNIST was made.
     Colour pictures are cut to the middle and scaled.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, PngImagePlugin
 
+    PngImagePlugin.MAX_TEXT_MEMORY = _MOST_TEXT
     channels, height, width = shape
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                if file.width * file.height > _MOST_PIXELS:
-                    raise ValueError(f"{file.width} x {file.height} pixels are too many")
-                picture = _opaque(ImageOps.exif_transpose(file))
+            warnings.simplefilter("ignore")  # of harmless faults
+            with Image.open(path, formats=_FORMATS) as file:
+                file.draft(None, (_LARGE, _LARGE))  # a JPEG need not be unpacked to its full size
+                pixel = 4 if file.mode in _PLAIN else 8  # bytes, with what it is converted to
+                if pixel * file.width * file.height > most(path):
+                    raise ValueError(
+                        f"{file.width} x {file.height} pixels are too many for its size"
+                    )
+                picture = _opaque(ImageOps.exif_transpose(_smaller(file)))
     except FileNotFoundError:
         raise
     except (
         OSError, SyntaxError, ValueError, EOFError, MemoryError, struct.error,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
+        IndexError, KeyError, OverflowError, TypeError, Image.DecompressionBombError, zlib.error,
     ) as error:  # fmt: skip
         why = str(error).partition("\n")[0] or type(error).__name__
         raise ValueError(f"[predict] {path} cannot be read as a picture: {why}") from error
@@ -55,12 +68,23 @@ def read_picture(path: Path, shape: Shape, ink: int | None) -> NDArray:
     return grey[None]
 
 
-def _opaque(file: Picture) -> Picture:
-    """The pixels of a picture, 8 bits a channel, on white where it is transparent."""
+def _smaller(file: Picture) -> Picture:
+    """The picture, 8 bits a channel, with at most about a million pixels."""
     from PIL import Image
 
+    factor = -(-max(file.size) // _LARGE)
+    picture = file
     if file.mode.startswith("I"):  # 16 bits of grey, which convert("L") would clip
-        return Image.fromarray((np.asarray(file, np.float64) / 257).clip(0, 255).astype(np.uint8))
+        picture = Image.fromarray((np.asarray(file) >> 8).clip(0, 255).astype(np.uint8))
+    elif factor > 1 and file.mode in ("1", "P", "PA"):
+        picture = file.convert("RGBA" if "transparency" in file.info else "RGB")
+    return picture.reduce(min(factor, *file.size)) if factor > 1 else picture
+
+
+def _opaque(file: Picture) -> Picture:
+    """The pixels of a picture, on white where it is transparent."""
+    from PIL import Image
+
     if "A" not in file.getbands() and "transparency" not in file.info:
         return file.copy()
     coloured = file.convert("RGBA")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from .. import nn, saving, tensorfile
+from ..arrayfile import read_npy
 from ..autograd import no_grad
-from ..data.tables import encode, read_csv
+from ..data.tables import encode
+from ..tablefile import read_csv
 from ..tensor import from_numpy
 from ..typing import NDArray
 from . import models
@@ -47,12 +51,30 @@ def run(args: argparse.Namespace) -> int:
         (path, models.prepared(read(path, network.said), network.said)) for path in args.files
     ]
     for path, x in inputs:
-        with no_grad():
-            outputs = network.model(from_numpy(x)).numpy().astype(np.float64)
+        outputs = _outputs(args.model, network, x)
         for row, output in enumerate(outputs):
             name = str(path) if len(outputs) == 1 else f"{path}:{row}"
             print(f"{name}  {_meaning(output, network)}")
     return 0
+
+
+def _outputs(path: Path, network: Network, x: NDArray) -> NDArray:
+    """float64 (n, k): what the network gives for inputs (n, ...). ValueError if it cannot."""
+    expected = (len(x), len(network.classes) or 1)
+    with no_grad(), naming(path):
+        outputs = network.model(from_numpy(x)).numpy().astype(np.float64)
+    if outputs.shape != expected:
+        raise ValueError(f"[predict] {path} gives {outputs.shape}, expected {expected}")
+    return outputs
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Inside, what the network of a file raises becomes a ValueError that names the file."""
+    try:
+        yield
+    except saving.FAULTS as error:
+        raise ValueError(f"[predict] the network of {path} fails on its inputs: {error}") from error
 
 
 def load_network(path: Path) -> Network:
@@ -64,11 +86,12 @@ def load_network(path: Path) -> Network:
         )
     try:
         said, classes = json.loads(header["preprocess"]), json.loads(header["classes"])
-        return Network(model, {**said, "shape": list(said["shape"])}, list(classes))
-    except (KeyError, TypeError, ValueError):
+        models.check(said, classes)
+        return Network(model, said, classes)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(
             f"[load] {path} does not say how its inputs are made, expected a file of baregrad train"
-        ) from None
+        ) from error
 
 
 def read(path: Path, said: dict[str, Any]) -> NDArray:
@@ -78,10 +101,7 @@ def read(path: Path, said: dict[str, Any]) -> NDArray:
             raise ValueError(f"[predict] {path} is a table, expected inputs {said['shape']}")
         return encode(path, read_csv(path), said["columns"])
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"[predict] {path} is no array of numbers: {error}") from error
+        array = read_npy("predict", path)
         if array.dtype.kind not in "biuf" or not array.size:
             raise ValueError(f"[predict] {path} has dtype {array.dtype}, expected some numbers")
         if array.size == np.prod(said["shape"], dtype=int):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from ..reading import InPieces, decoded, expect_end, most, opened, read_exactly
 from ..typing import NDArray
-from .files import expect_end, find, opened, read_exactly
+from .files import find
 from .splits import Splits, held_back
 
 _URL = "https://www.cs.toronto.edu/~kriz/"
@@ -18,6 +20,8 @@ _ARCHIVE = "cifar-100-binary.tar.gz"
 _SHA256 = {_ARCHIVE: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"}
 _NAMES, _PART = "fine_label_names.txt", 10_000
 _RECORD = 2 + 3 * 32 * 32  # coarse label, fine label, pixels
+_MOST_MEMBERS = 100  # of an archive that has six; each costs a kilobyte
+_MOST_TEXT = 10_000  # bytes of the names of 100 classes
 
 
 def cifar100(
@@ -40,7 +44,9 @@ def cifar100(
     else:
         per_file = _PART if len(found) == len(packed) else 5 * _PART
         train = np.concatenate([_records(path, per_file) for path in found[:-2]])
-        test, names = _records(found[-2], _PART), found[-1].read_text()
+        with opened(found[-1]) as file:
+            names = decoded("cifar100", file.read(_MOST_TEXT), found[-1])
+        test = _records(found[-2], _PART)
     left, held = held_back("cifar100", len(train), valid, seed)
     classes = tuple(names.split())
     if len(classes) != 100 or max(train[:, 1].max(), test[:, 1].max()) > 99:
@@ -67,17 +73,24 @@ def _records(path: Path, count: int) -> NDArray:
 
 def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
     """Reads three members and unpacks nothing to the disk."""
+    import gzip
     import tarfile  # here and not above, so that the package starts sooner
 
     content = []
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with (
+            InPieces(gzip.open(path), most(path)) as unpacked,
+            tarfile.open(fileobj=unpacked, mode="r:") as archive,
+        ):
+            members = {m.name: m for m in itertools.islice(archive, _MOST_MEMBERS)}
             for name, size in (("train.bin", 5 * _PART), ("test.bin", _PART), (_NAMES, 0)):
-                member = archive.getmember(f"cifar-100-binary/{name}")
+                member = members[f"cifar-100-binary/{name}"]
                 file = archive.extractfile(member) or io.BytesIO()
-                length = size * _RECORD or min(member.size, 10_000)
+                length = size * _RECORD or min(member.size, _MOST_TEXT)
                 content.append(read_exactly("cifar100", file, length, name))
-    except (tarfile.TarError, KeyError, EOFError, OSError, zlib.error) as error:
+    except (
+        tarfile.TarError, AttributeError, KeyError, EOFError, OSError, RecursionError, ValueError, zlib.error
+    ) as error:  # fmt: skip
         raise ValueError(f"[cifar100] {path} is damaged: {error}") from error
     train, test = (np.frombuffer(c, np.uint8).reshape(-1, _RECORD) for c in content[:2])
-    return train, test, content[2].decode()
+    return train, test, decoded("cifar100", content[2], path)

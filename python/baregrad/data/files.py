@@ -1,15 +1,10 @@
-"""Finding the files of a data set, fetching them once, and reading them with suspicion."""
+"""Finding the files of a data set, and fetching them once."""
 
 from __future__ import annotations
 
-import lzma
 import os
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
-
-_PIECE = 1 << 20  # bytes read at a time: memory follows what is there, not what a header says
 
 
 def cache() -> Path:
@@ -54,36 +49,3 @@ def find(
         raise FileNotFoundError(
             f"[{op}] its files are not in {looked} and {url} did not give them: {error}"
         ) from error
-
-
-def opened(path: Path) -> Any:
-    """The file, unpacked as its name says."""
-    import gzip
-
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-    return openers.get(path.suffix, open)(path, "rb")
-
-
-def read_exactly(op: str, file: IO[bytes], count: int, name: object) -> bytes:
-    """The next `count` bytes. ValueError, with the name of the file, if they are not all there."""
-    pieces, left = [], count
-    try:
-        while left and (piece := file.read(min(left, _PIECE))):
-            pieces.append(piece)
-            left -= len(piece)
-    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise ValueError(f"[{op}] {name} is damaged: {error}") from error
-    if left:
-        raise ValueError(f"[{op}] {name} ends after {count - left} of {count} bytes, expected all")
-    return b"".join(pieces)
-
-
-def expect_end(op: str, file: IO[bytes], name: object) -> None:
-    """ValueError if there are more bytes."""
-    try:
-        read_exactly(op, file, 1, name)
-    except ValueError as error:
-        if "ends after" in str(error):
-            return
-        raise
-    raise ValueError(f"[{op}] {name} goes on after its last record, expected its end")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
 import numpy as np
 
+from ..reading import expect_end, opened, read_exactly
 from ..typing import NDArray
-from .files import expect_end, find, opened, read_exactly
+from .files import find
 from .splits import Splits, held_back
 
 _URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -62,7 +64,8 @@ def read_idx(path: Path, axes: int) -> NDArray:
                 f"[mnist] {path} begins with {magic.hex(' ')}, expected 00 00 08 {axes:02x}"
             )
         lengths = np.frombuffer(read_exactly("mnist", file, 4 * axes, path), ">u4").tolist()
-        size = int(np.prod(lengths, dtype=object))
-        array = np.frombuffer(read_exactly("mnist", file, size, path), np.uint8).reshape(lengths)
+        content = read_exactly("mnist", file, math.prod(lengths), path)
         expect_end("mnist", file, path)
-    return array
+    if not content:  # perhaps 0 of lengths that no array can have
+        raise ValueError(f"[mnist] {path} has lengths {lengths}, expected some data")
+    return np.frombuffer(content, np.uint8).reshape(lengths)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..arrayfile import read_npz
+from ..reading import most
+from ..tablefile import Column, read_csv
 from ..typing import NDArray
 from .splits import Splits
 
-Column = Sequence[str]
+_OF_KERAS = ("x_train", "y_train", "x_test", "y_test")
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 _MOST_TEXTS = 1_000  # different texts in a column: beyond it is a name or a date, not a category
+_INTEGER = re.compile(r"[+-]?\d{1,18}")  # one of 64 bits
 
 
 def from_npz(
@@ -30,21 +31,22 @@ def from_npz(
     in [0, 1]; integer or text targets are classes, floats stay what they are, (n, 1). ValueError,
     naming the file, for one without these arrays or with values that are not finite.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        held = len(arrays["x_test"]) if "x_test" in arrays else 0
-        if held:
+    arrays, names = read_npz("from_npz", path, ("x", "y", *_OF_KERAS))
+    if arrays.keys() >= {*_OF_KERAS}:
+        held = len(arrays["x_test"]) if arrays["x_test"].ndim else 0
+        try:
             for name in "xy":
                 arrays[name] = np.concatenate([arrays[f"{name}_train"], arrays[f"{name}_test"]])
-        x, y = arrays["x"], arrays["y"]
-    except KeyError:
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"[from_npz] {path}: train and test differ: {error}") from error
+    elif arrays.keys() >= {"x", "y"}:
+        held = 0
+    else:
         raise ValueError(
-            f"[from_npz] {path} has {', '.join(arrays) or 'nothing'}, expected x and y, "
-            "or x_train, y_train, x_test and y_test"
-        ) from None
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, MemoryError) as error:
-        raise ValueError(f"[from_npz] {path} is not a whole .npz of arrays: {error}") from error
+            f"[from_npz] {path} has {', '.join(names[:10]) or 'nothing'}, expected x and y, "
+            f"or {', '.join(_OF_KERAS)}"
+        )
+    x, y = arrays["x"], arrays["y"]
     if x.ndim < 2 or y.shape != x.shape[:1]:
         raise ValueError(
             f"[from_npz] {path}: x and y have shapes {x.shape} and {y.shape}, "
@@ -52,11 +54,11 @@ def from_npz(
         )
     if held:
         learn = len(x) - held
-        parts = [*_shuffled("from_npz", learn, seed, valid), np.arange(learn, len(x))]
+        parts = [*_shuffled(f"[from_npz] {path}:", learn, seed, valid), np.arange(learn, len(x))]
     else:
-        parts = _shuffled("from_npz", len(x), seed, valid, test)
+        parts = _shuffled(f"[from_npz] {path}:", len(x), seed, valid, test)
     x = x / np.float32(255) if x.dtype == np.uint8 else _finite(path, "x", x)
-    names: list[str] = []
+    names = []
     if y.dtype.kind == "f":
         y = _finite(path, "y", y)[:, None]
     else:
@@ -98,7 +100,7 @@ def from_csv(
             stacklevel=2,
         )
     table = dict(zip(table, zip(*whole, strict=True), strict=False))
-    parts = _shuffled("from_csv", len(whole), seed, valid, test)
+    parts = _shuffled(f"[from_csv] {path}:", len(whole), seed, valid, test)
     goal = table.pop(target)
     if not table:
         raise ValueError(f"[from_csv] {path} has only {target!r}, expected columns of inputs")
@@ -114,48 +116,38 @@ def from_csv(
     return Splits.of(((x[part], y[part]) for part in parts), classes, encoding)
 
 
-def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
-    """The columns of a table by the names in its first line."""
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            lines = ([cell.strip() for cell in row] for row in csv.reader(file, strict=True))
-            names, *rows = [line for line in lines if line] or [[]]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"[from_csv] {path} is not a table of text: {error}") from error
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(names):
-            raise ValueError(
-                f"[from_csv] {path}: row {number} has {len(row)} cells, expected {len(names)}"
-            )
-    if not rows or len(set(names)) < len(names):
-        raise ValueError(f"[from_csv] {path} begins {names}, expected unlike names, then rows")
-    return dict(zip(names, zip(*rows, strict=True), strict=True))
-
-
 def encode(
     path: str | os.PathLike[str], table: Mapping[str, Column], columns: Sequence[Mapping[str, Any]]
 ) -> NDArray:
     """float32 (n, k): each column as `columns` says. ValueError for a text that it does not name."""
     blocks = []
+    width = sum(len(column.get("texts", "1")) for column in columns)
+    rows = max(map(len, table.values()), default=0)
+    if 4 * rows * width > most(path):
+        raise ValueError(
+            f"[from_csv] {path} makes {rows:,} rows of {width:,} inputs, one for each text: too many "
+            "for its size, expected columns with fewer different texts, or those in ignore"
+        )
     for column in columns:
         if column["name"] not in table:
             raise ValueError(
                 f"[from_csv] {path} has no input {column['name']!r}, expected it as in training"
             )
-        cells = np.array(table[column["name"]])
+        cells = table[column["name"]]
         for row, cell in enumerate(cells, start=1):
             if cell.lower() in _MISSING:
                 raise ValueError(
                     f"[from_csv] {path}: {column['name']} is missing in row {row}, expected a value"
                 )
         if "texts" in column:
-            hits = cells[:, None] == np.array(column["texts"])
-            if not hits.any(axis=1).all():
-                strange = cells[~hits.any(axis=1)][0]
+            places = {text: place for place, text in enumerate(column["texts"])}
+            if strange := next((cell for cell in cells if cell not in places), ""):
                 raise ValueError(
-                    f"[from_csv] {path} has a {column['name']} {str(strange)!r}, expected one of "
+                    f"[from_csv] {path} has a {column['name']} {strange!r}, expected one of "
                     f"{', '.join(column['texts'])}"
                 )
+            hits = np.zeros((len(cells), len(places)), np.float32)
+            hits[np.arange(len(cells)), [places[cell] for cell in cells]] = 1
             blocks.append(hits)
         else:
             numbers = _numbers(cells)
@@ -171,7 +163,7 @@ def _kind(
 ) -> dict[str, Any]:
     """How a column is encoded, by its training rows."""
     numbers = _numbers(column)
-    integers = all(re.fullmatch(r"[+-]?\d+", cell) for cell in column)
+    integers = all(_INTEGER.fullmatch(cell) for cell in column)
     if numbers is not None and not (integers and integers_are_text):
         some = _finite(path, name, numbers)[train].astype(np.float64)
         return {"name": name, "mean": float(some.mean()), "deviation": float(some.std()) or 1.0}
@@ -193,16 +185,20 @@ def _numbers(column: Any) -> NDArray | None:
 
 def _finite(path: Any, name: str, array: NDArray) -> NDArray:
     """As float32. ValueError unless all are numbers, and finite."""
-    if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+    with np.errstate(over="ignore"):
+        found = array.astype(np.float32) if array.dtype.kind in "biuf" else None
+    if found is None or not np.isfinite(found).all():
         raise ValueError(f"[data] {path}: {name} has values that are no finite numbers")
-    return array.astype(np.float32)
+    return found
 
 
-def _shuffled(op: str, n: int, seed: int, *shares: float) -> list[NDArray]:
+def _shuffled(where: str, n: int, seed: int, *shares: float) -> list[NDArray]:
     """The indices to learn from, then those of each share that is held back, drawn by `seed`."""
     counts = [round(share * n) for share in shares]
     if any(not 0 < share < 1 for share in shares) or min(*counts, n - sum(counts)) < 1:
-        raise ValueError(f"[{op}] valid, test are {shares} of {n} rows, expected some in each part")
+        raise ValueError(
+            f"{where} valid, test are {shares} of {n} rows, expected some in each part"
+        )
     order = np.random.Generator(np.random.Philox(seed)).permutation(n)
     *held, train = np.split(order, np.cumsum(counts))
     return [np.sort(part) for part in (train, *held)]

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import nn
-from ..autograd import no_grad
-from ..tensor import from_numpy
+from ..ops.conv2d import pair
+from ..reference.im2col import output_size
 from ..typing import Shape
 from .words import words
 
@@ -126,9 +126,9 @@ class Conv2D(Layer):
         conv = nn.Conv2d(
             c, self.filters, self.kernel_size, self.strides, self.padding, bias=self.use_bias
         )
-        with no_grad():
-            out = conv(from_numpy(np.zeros((1, c, h, w), np.float32))).shape
-        return [_glorot(conv), *_activation(self.activation)], (out[2], out[3], out[1])
+        if self.padding != "same":  # that keeps the size
+            h, w = _windows("Conv2D", (h, w), self.kernel_size, self.strides)
+        return [_glorot(conv), *_activation(self.activation)], (h, w, self.filters)
 
 
 @words(nb_filter="filters", nb_row="rows", nb_col="columns")
@@ -147,9 +147,7 @@ class MaxPooling2D(Layer):
         """ValueError unless a sample is an image (h, w, c)."""
         h, w, c = _image("MaxPooling2D", shape)
         pool = nn.MaxPool2d(self.pool_size, self.strides)
-        with no_grad():
-            out = pool(from_numpy(np.zeros((1, c, h, w), np.float32))).shape
-        return [pool], (out[2], out[3], c)
+        return [pool], (*_windows("MaxPooling2D", (h, w), pool.kernel_size, pool.stride), c)
 
 
 LAYERS: dict[str, type[Layer]] = {
@@ -177,6 +175,12 @@ def _glorot(layer: nn.Linear | nn.Conv2d) -> nn.Module:
 
 def _tuple(shape: Sequence[int] | None) -> Shape | None:
     return None if shape is None else tuple(shape)
+
+
+def _windows(layer: str, image: Shape, size: Pair, strides: Pair) -> Shape:
+    """(h, w) -> (oh, ow), without a pixel of padding."""
+    kernel, step = pair(layer, "kernel_size", size), pair(layer, "strides", strides)
+    return output_size(layer, image, kernel, step, (0, 0), (1, 1))
 
 
 def _image(layer: str, shape: Shape) -> tuple[int, int, int]:

@@ -13,8 +13,9 @@ import numpy as np
 
 from .. import nn, optim, tensorfile, train
 from ..autograd import no_grad
+from ..blank import to_be_loaded
 from ..nn import functional as F  # noqa: N812
-from ..saving import save
+from ..saving import FAULTS, save
 from ..tensor import Tensor, from_numpy
 from ..typing import ArrayLike, NDArray, Shape
 from ..utils.data import DataLoader, TensorDataset
@@ -293,16 +294,23 @@ def load_model(path: str | PathLike[str]) -> Sequential:
         raise ValueError(
             f"[load_model] {path} holds no Keras model, expected one of Sequential.save"
         )
-    told = json.loads(metadata["keras"])
+    try:
+        return _rebuilt(json.loads(metadata["keras"]), state)
+    except FAULTS as error:
+        raise ValueError(
+            f"[load_model] {path} does not hold the model it names: {error}"
+        ) from error
+
+
+def _rebuilt(told: Any, state: dict[str, NDArray]) -> Sequential:
     model = Sequential()
     for config in told["layers"]:
         name = config.pop("class")
         if name not in LAYERS:
-            raise ValueError(
-                f"[load_model] {path} has a layer {name!r}, expected one of {[*LAYERS]}"
-            )
+            raise ValueError(f"it has a layer {name!r}, expected one of {[*LAYERS]}")
         model.add(LAYERS[name](**{k: _plain(v) for k, v in config.items()}))
-    model.build(told["input_shape"])
+    with to_be_loaded(sum(array.size for array in state.values())):
+        model.build(told["input_shape"])
     assert model.network is not None
     model.network.load_state_dict(state)
     if told["compile"] is not None:

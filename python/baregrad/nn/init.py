@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ..backend import backend_of, kernels
+from ..blank import is_to_be_loaded
 from ..random import generator
 from ..tensor import Tensor
 from ..typing import NDArray
@@ -38,11 +39,15 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """Uniform in [a, b). Returns the tensor."""
+    if is_to_be_loaded():
+        return tensor
     return _write(tensor, generator().uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """Normal with this mean and standard deviation. Returns the tensor."""
+    if is_to_be_loaded():
+        return tensor
     return _write(tensor, generator().normal(mean, std, tensor.shape))
 
 

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..blank import numbers
 from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
 from . import (
@@ -96,7 +97,7 @@ class Embedding(Module):
     ) -> None:
         self.num_embeddings = _count("Embedding", "num_embeddings", num_embeddings)
         self.embedding_dim = _count("Embedding", "embedding_dim", embedding_dim)
-        self.weight = Parameter(np.empty((num_embeddings, embedding_dim), np.float32))
+        self.weight = Parameter(numbers(num_embeddings, embedding_dim))
         init.normal_(self.weight)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
@@ -122,6 +123,6 @@ def _count(layer: str, name: str, value: int) -> int:
 
 def _uniform(fan_in: int, *shape: int) -> Parameter:
     bound = 1 / math.sqrt(fan_in)
-    parameter = Parameter(np.empty(shape, np.float32))
+    parameter = Parameter(numbers(*shape))
     init.uniform_(parameter, -bound, bound)
     return parameter

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
+from ..blank import numbers
 from ..recording import no_grad
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, from_numpy, tensor
 from ..typing import Shape
 from . import functional as F  # noqa: N812
 from .module import Module
@@ -31,12 +30,12 @@ class _BatchNorm(Module):
     ) -> None:
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
-        self.weight = Parameter(ones) if affine else None
-        self.bias = Parameter(zeros) if affine else None
-        statistics = {"running_mean": zeros, "running_var": ones, "num_batches_tracked": 0}
-        for name, start in statistics.items():
-            self.register_buffer(name, tensor(start) if track_running_stats else None)
+        self.weight = Parameter(numbers(num_features, value=1)) if affine else None
+        self.bias = Parameter(numbers(num_features)) if affine else None
+        for name, value in (("running_mean", 0), ("running_var", 1)):
+            start = from_numpy(numbers(num_features, value=value)) if track_running_stats else None
+            self.register_buffer(name, start)
+        self.register_buffer("num_batches_tracked", tensor(0) if track_running_stats else None)
 
     def forward(self, input: Tensor) -> Tensor:
         """By the batch's own mean and variance in training, else by the running ones."""
@@ -98,9 +97,9 @@ class LayerNorm(Module):
         self.normalized_shape = tuple(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         shape = self.normalized_shape
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.weight = Parameter(numbers(*shape, value=1)) if elementwise_affine else None
         with_bias = elementwise_affine and bias
-        self.bias = Parameter(np.zeros(shape, np.float32)) if with_bias else None
+        self.bias = Parameter(numbers(*shape)) if with_bias else None
 
     def forward(self, input: Tensor) -> Tensor:
         """ValueError unless the last axes of input are normalized_shape."""

@@ -18,8 +18,10 @@ class IncompatibleKeys(NamedTuple):
     unexpected_keys: list[str]
 
 
-def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
-    """Copy arrays or tensors into the tensors `own`: all, or none and a RuntimeError."""
+def load(
+    own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool, copy: bool | None = True
+) -> IncompatibleKeys:
+    """Copy, or with copy None share, arrays into tensors `own`: all, or none and a RuntimeError."""
     if not isinstance(state_dict, Mapping):
         raise TypeError(
             f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
@@ -39,7 +41,7 @@ def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) ->
         raise RuntimeError(f"[load_state_dict] {'; '.join(faults)}")
     for name, array in arrays.items():
         tensor = own[name]
-        fresh = Tensor(np.array(array, tensor.dtype, order="C")).to(tensor.device)
+        fresh = Tensor(np.array(array, tensor.dtype, order="C", copy=copy)).to(tensor.device)
         tensor.array, tensor._version = fresh.array, fresh._version
     return IncompatibleKeys(missing, unexpected)
 

@@ -34,6 +34,7 @@ def save_checkpoint(
 ) -> None:
     """Replace `path` when all is on the disk. OSError if that fails: the last one is then kept."""
     generator = _generator(loader)
+    history = {name: np.array(column, np.float64) for name, column in vars(course.history).items()}
     tree = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
@@ -42,7 +43,7 @@ def save_checkpoint(
         "batches": len(loader) if hasattr(loader, "__len__") else None,
         "random": random.state(),
         "shuffles": random.state_of(generator) if generator else None,
-        "course": {**vars(course), "history": vars(course.history)},
+        "course": {**vars(course), "history": history},
     }
     tensorfile.write_tree("fit", path, tree, _KEY)
 
@@ -54,6 +55,23 @@ def load_checkpoint(
     if not Path(path).exists():
         raise FileNotFoundError(f"[fit] checkpoint {path} is not there, expected one to resume")
     tree = tensorfile.read_tree("fit", path, _KEY)
+    try:
+        return _put_back(path, tree, model, optimizer, scheduler, loader)
+    except (AttributeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        if str(error).startswith("[fit]"):
+            raise
+        raise ValueError(f"[fit] {path} is a broken checkpoint: {error}") from error
+
+
+def _put_back(
+    path: Any, tree: Any, model: Module, optimizer: Any, scheduler: Any, loader: Any
+) -> Course:
+    course = Course(**tree["course"])
+    columns = {name: column.tolist() for name, column in vars(course)["history"].items()}
+    course.history = History(**columns)
+    course.best_loss, course.waited = float(course.best_loss), int(course.waited)
+    if course.best and not _alike(course.best, tree["model"]):
+        raise ValueError("its best model is of another network")
     if tree["optimizer_class"] != type(optimizer).__name__:
         raise ValueError(
             f"[fit] optimizer is a {type(optimizer).__name__}, expected a "
@@ -79,8 +97,7 @@ def load_checkpoint(
     if generator and tree["shuffles"]:
         random.set_state_of(generator, tree["shuffles"])
     random.set_state(tree["random"])
-    course = tree["course"]
-    return Course(**{**course, "history": History(**course["history"])})
+    return course
 
 
 def _options(
@@ -98,6 +115,11 @@ def _options(
             if name not in ("last_epoch", "_last_lr"):
                 here = list(value) if isinstance(value, tuple) else value  # as JSON has it
                 yield f"{name} of {type(scheduler).__name__}", here, tree["scheduler"].get(name)
+
+
+def _alike(one: dict[str, NDArray], other: dict[str, NDArray]) -> bool:
+    shapes = [{name: array.shape for name, array in state.items()} for state in (one, other)]
+    return shapes[0] == shapes[1]
 
 
 def _generator(loader: Any) -> np.random.Generator | None:

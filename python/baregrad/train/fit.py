@@ -13,6 +13,7 @@ from typing import Any
 from ..nn import CrossEntropyLoss, Module
 from ..nn.utils import clip_grad_norm_
 from ..optim import Adam, Optimizer
+from ..writing import add_line
 from .batches import Batches, Pairs
 from .checkpoint import Course, load_checkpoint, save_checkpoint
 from .diagnosis import first_not_finite
@@ -158,8 +159,7 @@ def _compare(course: Course, valid_loss: float, model: Module) -> None:
 def _write_line(log: str | PathLike[str], history: History, rate: float) -> None:
     last = {name: numbers[-1] for name, numbers in vars(history).items() if numbers}
     finite = {name: x if math.isfinite(x) else None for name, x in last.items()}  # JSON has no NaN
-    with open(log, "a") as file:
-        file.write(json.dumps({"epoch": len(history.seconds), **finite, "lr": rate}) + "\n")
+    add_line("fit", log, json.dumps({"epoch": len(history.seconds), **finite, "lr": rate}))
 
 
 def _check(

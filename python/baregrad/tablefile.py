@@ -1,0 +1,38 @@
+"""Tables of text, .csv."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+Column = Sequence[str]
+_LONGEST_LINE = 1_000_000  # characters: no table of a person's has longer ones
+
+
+def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
+    """The columns of a table by the names in its first line."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(_lines(file), strict=True)
+            lines = ([cell.strip() for cell in row] for row in reader)
+            names, *rows = [line for line in lines if line] or [[]]
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"[from_csv] {path} is not a table of text: {error}") from error
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(names):
+            raise ValueError(
+                f"[from_csv] {path}: row {number} has {len(row)} cells, expected {len(names)}"
+            )
+    if not rows or len(set(names)) < len(names):
+        raise ValueError(f"[from_csv] {path} begins {names}, expected unlike names, then rows")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    while line := file.readline(_LONGEST_LINE):
+        if len(line) == _LONGEST_LINE:
+            raise ValueError(f"a line has {_LONGEST_LINE:,} characters or more")
+        yield line
