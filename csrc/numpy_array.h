@@ -48,9 +48,10 @@ struct View {
   static View make(DType dtype, const Shape& shape) {
     int64_t bytes;
     if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
+    const Shape strides = contiguous_strides(shape, size_of(dtype));
     void* block = pool::take(size_t(bytes));
     py::capsule owner(block, pool::give);
-    return View("out", py::array(py::dtype(name_of(dtype)), shape, block, owner));
+    return View("out", py::array(py::dtype(name_of(dtype)), shape, strides, block, owner));
   }
 
   template <class T>

@@ -121,8 +121,8 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
 
   auto run = [&](int thread) {
     inside_region = true;
-    const int64_t begin = pieces * thread / threads * grain;
-    const int64_t end = std::min(pieces * (thread + 1) / threads * grain, n);
+    const int64_t begin = part_begin(pieces, thread, threads) * grain;
+    const int64_t end = std::min(part_begin(pieces, thread + 1, threads) * grain, n);
     if (begin < end) body(context, begin, end);
     inside_region = false;
   };
