@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
+# What a report says somewhere; a sanitizer also notes allocations that it refuses.
+SIGNS = ("ERROR: AddressSanitizer", "runtime error: ", "WARNING: ThreadSanitizer")
 SOURCES = ("CMakeLists.txt", "pyproject.toml", "csrc", "cuda", "python")
 
 
@@ -68,11 +70,13 @@ class Sanitizer(NamedTuple):
             name: f"{value}:log_path={logs}/report" if name.endswith("SAN_OPTIONS") else value
             for name, value in self.environment.items()
         }
-        subprocess.run(
-            [*self.prefix, self.python, *command],
-            cwd=ROOT, env={**os.environ, **options}, stdout=sys.stderr, check=False,
-        )  # fmt: skip
-        return [log.read_text() for log in logs.iterdir()]
+        with open(logs / "stderr", "w") as stderr:  # UBSan beside ASan knows no other place
+            subprocess.run(
+                [*self.prefix, self.python, *command],
+                cwd=ROOT, env={**os.environ, **options}, stdout=sys.stderr, stderr=stderr, check=False,
+            )  # fmt: skip
+        texts = [log.read_text() for log in logs.iterdir()]
+        return [text for text in texts if any(sign in text for sign in SIGNS)]
 
     def finds(self, fault: str, report: str) -> bool:
         """Whether the sanitizer reports a fault of deep/planted.cpp in these words."""
@@ -91,8 +95,8 @@ class Sanitizer(NamedTuple):
         """Run tests with these arguments of pytest."""
         results = self.folder / "results.xml"
         results.unlink(missing_ok=True)
-        command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={results}"]
-        reports = self.reports_of([*command, *arguments])
+        pytest = ["-m", "pytest", "-q", "--capture=sys", "-p", "no:cacheprovider"]
+        reports = self.reports_of([*pytest, f"--junitxml={results}", *arguments])
         cases = list(ElementTree.parse(results).iter("testcase")) if results.exists() else []
         if not cases:
             return Found(0, ["the run itself"], reports)

@@ -41,12 +41,9 @@ def plain_compiler() -> str:
     return str(path)
 
 
-def main() -> int:
-    """0 if nothing is reported and what was planted is."""
-    if shutil.which("g++") is None or not Path(library("libasan.so")).is_absolute():
-        print("needs g++ with libasan and libubsan")
-        return CANNOT_RUN
-    sanitizer = Sanitizer(
+def sanitizer() -> Sanitizer:
+    """g++ with both sanitizers, and Python beside them."""
+    return Sanitizer(
         FOLDER,
         "g++",
         ("-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all",
@@ -59,10 +56,18 @@ def main() -> int:
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
         },
     )  # fmt: skip
-    sanitizer.build()
-    missed = [fault for fault, report in PLANTED.items() if not sanitizer.finds(fault, report)]
-    sanitizer.environment["CXX"] = plain_compiler()
-    found = sanitizer.run(*(f"--ignore=tests/{file}" for file in LEFT_OUT))
+
+
+def main() -> int:
+    """0 if nothing is reported and what was planted is."""
+    if shutil.which("g++") is None or not Path(library("libasan.so")).is_absolute():
+        print("needs g++ with libasan and libubsan")
+        return CANNOT_RUN
+    checked = sanitizer()
+    checked.build()
+    missed = [fault for fault, report in PLANTED.items() if not checked.finds(fault, report)]
+    checked.environment["CXX"] = plain_compiler()
+    found = checked.run(*(f"--ignore=tests/{file}" for file in LEFT_OUT))
     print_findings(found)
     print(
         f"{found.passed} tests passed, {len(found.failed)} failed, {len(found.reports)} reports; "
