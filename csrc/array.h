@@ -62,10 +62,14 @@ inline std::string expected_below(const std::string& name, int64_t bound) {
   return "expected 0 <= " + (name == "labels" ? "label" : name) + " < " + std::to_string(bound);
 }
 
+// Throws std::bad_alloc for what an int64 cannot hold, of an array without elements too.
 inline Shape contiguous_strides(const Shape& shape, int64_t item) {
   Shape strides(shape.size());
-  for (size_t axis = shape.size(); axis-- > 0; item *= std::max<int64_t>(shape[axis], 1))
+  for (size_t axis = shape.size(); axis-- > 0;) {
     strides[axis] = item;
+    if (__builtin_mul_overflow(item, std::max<int64_t>(shape[axis], 1), &item))
+      throw std::bad_alloc();
+  }
   return strides;
 }
 

@@ -3,6 +3,8 @@
 #include <pybind11/stl.h>
 
 #include <array>
+#include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,15 @@ inline void bind_extension(py::module_& m) {
 #define BAREGRAD_BIND(op) bind_##op(m);
   BAREGRAD_OPS(BAREGRAD_BIND)
 #undef BAREGRAD_BIND
+
+  py::register_local_exception_translator([](std::exception_ptr error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::bad_alloc&) {
+      py::set_error(PyExc_MemoryError,
+                    "[memory] the arrays of this call or their scratch do not fit into memory");
+    }
+  });
 
   m.def(
       "available",

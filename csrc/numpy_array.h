@@ -48,10 +48,11 @@ struct View {
   static View make(DType dtype, const Shape& shape) {
     int64_t bytes;
     if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
+    const Shape strides = contiguous_strides(shape, size_of(dtype));
     pool::Block block(std::max<int64_t>(bytes, 1));
     const py::capsule owner(block.data(), pool::give);
     const void* const data = block.release();  // from here on it is the owner's
-    return View("out", py::array(py::dtype(name_of(dtype)), shape, data, owner));
+    return View("out", py::array(py::dtype(name_of(dtype)), shape, strides, data, owner));
   }
 
   template <class T>

@@ -34,6 +34,12 @@ size_t bytes_of(size_t size_class) {
   return (steps % 4 + 5) << (steps / 4 + 3);
 }
 
+// Room for a header and a block, or null. aligned_alloc takes multiples of the alignment alone.
+Header* allocate(size_t size) {
+  const size_t units = (size + kAlignment - 1) / kAlignment + 1;
+  return static_cast<Header*>(aligned_alloc(kAlignment, units * kAlignment));
+}
+
 struct Pool {
   std::mutex mutex;
   Header* kept[4 * 64] = {};
@@ -71,10 +77,10 @@ void* take(size_t bytes) {
     p.statistics.kept -= size;
     ++p.statistics.hits;
   } else {
-    header = static_cast<Header*>(aligned_alloc(kAlignment, size + kAlignment));
+    header = allocate(size);
     if (!header) {
       p.trim();
-      header = static_cast<Header*>(aligned_alloc(kAlignment, size + kAlignment));
+      header = allocate(size);
       if (!header) throw std::bad_alloc();
     }
     ++p.statistics.misses;

@@ -208,8 +208,8 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
   std::exception_ptr error;
   const auto run_piece = [&](int thread) {
     const Helping helping(watch);
-    const int64_t begin = pieces * thread / threads * grain;
-    const int64_t end = std::min(pieces * (thread + 1) / threads * grain, n);
+    const int64_t begin = part_begin(pieces, thread, threads) * grain;
+    const int64_t end = std::min(part_begin(pieces, thread + 1, threads) * grain, n);
     try {
       if (begin < end) run(begin, end);
     } catch (...) {  // it must not leave the thread

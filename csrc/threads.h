@@ -19,6 +19,11 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
 // was stopped.
 bool is_stopped();
 
+// Where part `part` of `parts` of [0, n) begins: n part / parts, of which the product might wrap.
+static inline constexpr int64_t part_begin(int64_t n, int64_t part, int64_t parts) {
+  return n / parts * part + n % parts * part / parts;
+}
+
 // The number of threads of this process: CPUs it may run on, cgroup quota, OMP_NUM_THREADS, or
 // what set_thread_count said last, which throws std::invalid_argument below 1 and above 1024.
 int thread_count();

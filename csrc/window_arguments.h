@@ -8,18 +8,24 @@
 // The arguments of ops whose windows slide over images: kernel, stride, padding, dilation.
 namespace baregrad {
 
+// An integer of any size. What int64 cannot hold is more than memory can: std::bad_alloc.
+inline int64_t integer(py::handle value) {
+  const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(value.ptr()));
+  if (!number) throw py::error_already_set();
+  int overflow = 0;
+  const int64_t found = PyLong_AsLongLongAndOverflow(number.ptr(), &overflow);
+  if (overflow > 0) throw std::bad_alloc();
+  return overflow < 0 ? INT64_MIN : found;
+}
+
 // Integers of at least `least`, from a tuple or the like.
 inline Shape counts(const Call& call, const char* name, py::handle value, int64_t least,
                     size_t length = 2) {
   Shape found;
   bool valid = true;
   for (py::handle item : py::iter(value)) {
-    const auto number = py::reinterpret_steal<py::object>(PyNumber_Long(item.ptr()));
-    if (!number) throw py::error_already_set();
-    int overflow = 0;
-    found.push_back(PyLong_AsLongLongAndOverflow(number.ptr(), &overflow));
-    if (overflow > 0) throw std::bad_alloc();
-    valid = valid && overflow == 0 && found.back() >= least;
+    found.push_back(integer(item));
+    valid = valid && found.back() >= least;
   }
   if (!valid || found.size() != length)
     call.wrong_value(std::string(name) + " is " + text(found) + ", expected " +
@@ -44,10 +50,10 @@ inline void expect_lengths(const Call& call, const View& view,
 }
 
 // Height and width of what windows make of an image: {h, w} -> {oh, ow}. Throws std::bad_alloc for
-// sizes whose products an int64 cannot hold, with some room for what kernels make of them. The
-// stride comes back no longer than the image.
+// sizes whose products an int64 cannot hold, with some room for what kernels make of them. Stride
+// and dilation come back no longer than the image.
 inline Shape output_size(const Call& call, const Shape& images, const Shape& kernel, Shape& stride,
-                         const Shape& padding, const Shape& dilation) {
+                         const Shape& padding, Shape& dilation) {
   Shape padded, out;
   for (size_t axis = 0; axis < 2; ++axis) {
     int64_t length, reach;
@@ -60,7 +66,8 @@ inline Shape output_size(const Call& call, const Shape& images, const Shape& ker
                        std::to_string(length) + ", padding included, expected at most all");
     padded.push_back(length);
     out.push_back((length - reach) / stride[axis] + 1);
-    if (out.back() == 1) stride[axis] = 1;  // there is no second window, however far away
+    if (out.back() == 1) stride[axis] = 1;      // there is no second window, however far away
+    if (kernel[axis] == 1) dilation[axis] = 1;  // nor cell
   }
   constexpr int64_t kRoom = 1 << 12;  // bytes of a float, chunks of a batch, borders twice
   const int64_t n = std::max<int64_t>(images[0], 1), c = std::max<int64_t>(images[1], 1);
@@ -79,7 +86,8 @@ inline Pool2dSize pool_size(const Call& call, const Shape& images, py::handle ke
     if (padding[axis] > kernel[axis] / 2)
       call.wrong_value("padding is " + text(padding) + ", expected at most half of kernel " +
                        text(kernel));
-  const Shape out = output_size(call, images, kernel, stride, padding, {1, 1});
+  Shape dilation = {1, 1};
+  const Shape out = output_size(call, images, kernel, stride, padding, dilation);
   return {images[0] * images[1],
           images[2],
           images[3],

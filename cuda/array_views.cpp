@@ -82,6 +82,7 @@ Array Array::broadcast_to(const Shape& wanted) const {
   if (!fits)
     throw py::value_error("[broadcast_to] array has shape " + text(shape) +
                           ", expected one that broadcasts to " + text(wanted));
+  contiguous_strides(wanted, size_of(dtype));  // throws if an int64 cannot count its bytes
   return view;
 }
 

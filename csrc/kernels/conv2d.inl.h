@@ -333,7 +333,7 @@ void conv2d_backward_weight(const float* x, const float* dout, float* dweight, C
       for (int64_t chunk = begin; chunk < end; ++chunk)
         conv2d_backward_chunk(x, dout, sums + chunk * o * k,
                               rest + begin * (floats.images + floats.product), s, g,
-                              s.n * chunk / chunks, s.n * (chunk + 1) / chunks);
+                              part_begin(s.n, chunk, chunks), part_begin(s.n, chunk + 1, chunks));
     };
     parallel_for(chunks, 1, multiply_chunks, chunks);
     float* to = dweight + g * o * k;

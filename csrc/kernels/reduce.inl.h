@@ -97,8 +97,8 @@ void fold_rows(const Reduction& r, int64_t kept, int64_t reduced, int64_t pieces
   parallel_for(kept * pieces, grain, [&](int64_t first, int64_t last) {
     for (int64_t task = first; task < last; ++task) {
       const int64_t k = task / pieces, piece = task % pieces;
-      const double total =
-          fold_row<Fold>(r, k, reduced * piece / pieces, reduced * (piece + 1) / pieces);
+      const double total = fold_row<Fold>(r, k, part_begin(reduced, piece, pieces),
+                                          part_begin(reduced, piece + 1, pieces));
       if (pieces == 1)
         r.finish(k, total);
       else
@@ -118,7 +118,8 @@ void fold_columns_of(const Reduction& r, int64_t kept, int64_t reduced, int64_t 
       const int64_t piece = task % pieces, column = task / pieces % blocks * kColumns;
       const int64_t k = task / pieces / blocks * width + column;
       const int64_t columns = least(kColumns, width - column);
-      const int64_t begin = reduced * piece / pieces, end = reduced * (piece + 1) / pieces;
+      const int64_t begin = part_begin(reduced, piece, pieces);
+      const int64_t end = part_begin(reduced, piece + 1, pieces);
       const float* x = r.x + offset_of(k, r.kept, r.kept_strides);
       const float* center = r.out + k;
       double total[1][kColumns];

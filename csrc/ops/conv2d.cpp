@@ -17,7 +17,7 @@ Conv2dSize conv_size(const Call& call, const Shape& images, int64_t o, const Sha
                      int64_t groups) {
   Shape stride = counts(call, "stride", stride_, 1);
   const Shape padding = counts(call, "padding", padding_, 0);
-  const Shape dilation = counts(call, "dilation", dilation_, 1);
+  Shape dilation = counts(call, "dilation", dilation_, 1);
   Shape both = images;  // the channels that windows read and those that they make
   if (__builtin_add_overflow(images[1], o, &both[1])) throw std::bad_alloc();
   const Shape out = output_size(call, both, kernel, stride, padding, dilation);
@@ -41,9 +41,10 @@ double conv_cost(const Conv2dSize& s) {
 }
 
 py::object conv2d_forward(py::handle x_, py::handle w_, py::handle bias_, py::handle stride,
-                          py::handle padding, py::handle dilation, int64_t groups,
+                          py::handle padding, py::handle dilation, py::handle groups_,
                           py::handle out_) {
   const Call call("conv2d_forward");
+  const int64_t groups = integer(groups_);
   const View x = call.contiguous("x", x_);
   call.expect_rank(x, "nchw");
   const View w = call.contiguous("w", w_);
@@ -60,6 +61,7 @@ py::object conv2d_forward(py::handle x_, py::handle w_, py::handle bias_, py::ha
     call.expect_apart(out, *bias, false);
   }
 
+  if (out.size() == 0) return out.object;  // however many images or groups of nothing there are
   const View result = out.is_contiguous() ? out : View::make(out.dtype, out.shape);
   const Kernels& table = kernels();
   const Workspace workspace(table.conv2d_forward_workspace(s));
@@ -73,8 +75,9 @@ py::object conv2d_forward(py::handle x_, py::handle w_, py::handle bias_, py::ha
 
 py::object conv2d_backward_input(py::handle dout_, py::handle w_, py::handle shape_,
                                  py::handle stride, py::handle padding, py::handle dilation,
-                                 int64_t groups) {
+                                 py::handle groups_) {
   const Call call("conv2d_backward_input");
+  const int64_t groups = integer(groups_);
   const View dout = call.contiguous("dout", dout_);
   expect_lengths(call, dout, {"n", "o", "oh", "ow"});
   const Shape shape = counts(call, "shape", shape_, 0, 4);
@@ -85,6 +88,7 @@ py::object conv2d_backward_input(py::handle dout_, py::handle w_, py::handle sha
   expect_lengths(call, dout, {s.n, s.o, s.oh, s.ow});
 
   const View dx = View::make(DType::float32, shape);
+  if (dx.size() == 0) return dx.object;
   const Kernels& table = kernels();
   const Workspace workspace(table.conv2d_backward_input_workspace(s));
   call.run(conv_cost(s), [&] {
@@ -96,8 +100,9 @@ py::object conv2d_backward_input(py::handle dout_, py::handle w_, py::handle sha
 
 py::object conv2d_backward_weight(py::handle x_, py::handle dout_, py::handle kernel_,
                                   py::handle stride, py::handle padding, py::handle dilation,
-                                  int64_t groups) {
+                                  py::handle groups_) {
   const Call call("conv2d_backward_weight");
+  const int64_t groups = integer(groups_);
   const View x = call.contiguous("x", x_);
   call.expect_rank(x, "nchw");
   const View dout = call.contiguous("dout", dout_);
@@ -109,6 +114,7 @@ py::object conv2d_backward_weight(py::handle x_, py::handle dout_, py::handle ke
   expect_groups(call, groups, s.c, s.o);
 
   const View dw = View::make(DType::float32, {s.o, s.c / groups, s.kh, s.kw});
+  if (dw.size() == 0) return dw.object;
   const Kernels& table = kernels();
   const Workspace workspace(table.conv2d_backward_weight_workspace(s));
   call.run(conv_cost(s), [&] {

@@ -9,7 +9,7 @@ Conv2dSize columns_size(const Call& call, const Shape& images, py::handle kernel
   const Shape kernel = counts(call, "kernel", kernel_, 1);
   Shape stride = counts(call, "stride", stride_, 1);
   const Shape padding = counts(call, "padding", padding_, 0);
-  const Shape dilation = counts(call, "dilation", dilation_, 1);
+  Shape dilation = counts(call, "dilation", dilation_, 1);
   const Shape out = output_size(call, images, kernel, stride, padding, dilation);
   return {images[0], images[1], images[2], images[3],  1,          kernel[0],   kernel[1],   out[0],
           out[1],    stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1], 1};

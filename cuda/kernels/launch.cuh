@@ -16,6 +16,11 @@ constexpr int64_t kMostBlocks = 4096;  // several waves on any device; threads s
 
 __host__ __device__ constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
+// Where part `part` of `parts` of [0, n) begins: n part / parts, of which the product might wrap.
+__host__ __device__ constexpr int64_t part_begin(int64_t n, int64_t part, int64_t parts) {
+  return n / parts * part + n % parts * part / parts;
+}
+
 inline unsigned blocks_for(int64_t n, int64_t each) {
   const int64_t blocks = divide_up(n, each);
   return unsigned(blocks < kMostBlocks ? blocks : kMostBlocks);

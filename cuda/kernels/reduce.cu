@@ -61,13 +61,13 @@ __global__ void reduce_kernel(Reduction r) {
   const int64_t kept = elements(r.kept), reduced = elements(r.reduced);
   const int64_t blocks = divide_up(kept, r.width) * r.pieces;
   for (int64_t block = blockIdx.x; block < blocks; block += gridDim.x) {
-    const int64_t piece = block % r.pieces, end = reduced * (piece + 1) / r.pieces;
+    const int64_t piece = block % r.pieces, end = part_begin(reduced, piece + 1, r.pieces);
     const int64_t k = block / r.pieces * r.width + thread % r.width;
     Fold fold;
     if (k < kept) {
       const float* x = r.x + offset_of(k, r.kept, r.kept_strides);
       const float center = r.center ? r.center[k] : 0.f;
-      for (int64_t i = reduced * piece / r.pieces + thread / r.width; i < end;
+      for (int64_t i = part_begin(reduced, piece, r.pieces) + thread / r.width; i < end;
            i += kThreads / r.width)
         fold.take(x[offset_of(i, r.reduced, r.reduced_strides)], center);
     }

@@ -13,23 +13,24 @@ constexpr int kRows = 4;  // warps, and so rows, of a block
 template <bool kLog>
 __global__ void softmax_forward_kernel(const float* x, float* out, int64_t n, int64_t c) {
   const int lane = threadIdx.x % kWarp;
-  const int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
-  if (row >= n) return;  // a whole warp leaves, so the shuffles below stay full
-  x += row * c;
-  out += row * c;
+  int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
+  // A row is a whole warp's, so the shuffles below stay full.
+  for (; row < n; row += int64_t(gridDim.x) * kRows) {
+    const float* from = x + row * c;
+    float* to = out + row * c;
+    // After the largest is taken away exp is at most 1: it cannot overflow.
+    float largest = -CUDART_INF_F;
+    for (int64_t j = lane; j < c; j += kWarp) largest = fmaxf(largest, from[j]);
+    largest = warp_reduce(largest, Max());
+    float sum = 0.f;
+    for (int64_t j = lane; j < c; j += kWarp) sum += expf(from[j] - largest);
+    sum = warp_reduce(sum, Sum());
 
-  // After the largest is taken away exp is at most 1: it cannot overflow.
-  float largest = -CUDART_INF_F;
-  for (int64_t j = lane; j < c; j += kWarp) largest = fmaxf(largest, x[j]);
-  largest = warp_reduce(largest, Max());
-  float sum = 0.f;
-  for (int64_t j = lane; j < c; j += kWarp) sum += expf(x[j] - largest);
-  sum = warp_reduce(sum, Sum());
-
-  const float log_sum = logf(sum);
-  for (int64_t j = lane; j < c; j += kWarp) {
-    const float z = x[j] - largest;
-    out[j] = kLog ? z - log_sum : expf(z) / sum;
+    const float log_sum = logf(sum);
+    for (int64_t j = lane; j < c; j += kWarp) {
+      const float z = from[j] - largest;
+      to[j] = kLog ? z - log_sum : expf(z) / sum;
+    }
   }
 }
 
@@ -38,23 +39,22 @@ template <bool kLog>
 __global__ void softmax_backward_kernel(const float* saved, const float* dout, float* dx, int64_t n,
                                         int64_t c) {
   const int lane = threadIdx.x % kWarp;
-  const int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
-  if (row >= n) return;
-  saved += row * c;
-  dout += row * c;
-  dx += row * c;
-
-  RunningSum running;
-  for (int64_t j = lane; j < c; j += kWarp) running.add(kLog ? dout[j] : saved[j] * dout[j]);
-  const float sum = float(warp_reduce(running.get(), Sum()));
-  for (int64_t j = lane; j < c; j += kWarp)
-    dx[j] = kLog ? dout[j] - expf(saved[j]) * sum : saved[j] * (dout[j] - sum);
+  int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
+  for (; row < n; row += int64_t(gridDim.x) * kRows) {
+    const float *y = saved + row * c, *dy = dout + row * c;
+    float* to = dx + row * c;
+    RunningSum running;
+    for (int64_t j = lane; j < c; j += kWarp) running.add(kLog ? dy[j] : y[j] * dy[j]);
+    const float sum = float(warp_reduce(running.get(), Sum()));
+    for (int64_t j = lane; j < c; j += kWarp)
+      to[j] = kLog ? dy[j] - expf(y[j]) * sum : y[j] * (dy[j] - sum);
+  }
 }
 
 template <bool kLog>
 void forward(const float* x, float* out, int64_t n, int64_t c, cudaStream_t stream) {
   if (n * c == 0) return;
-  const unsigned blocks = unsigned(divide_up(n, kRows));
+  const unsigned blocks = blocks_for(n, kRows);
   softmax_forward_kernel<kLog><<<blocks, kRows * kWarp, 0, stream>>>(x, out, n, c);
 }
 
@@ -62,7 +62,7 @@ template <bool kLog>
 void backward(const float* saved, const float* dout, float* dx, int64_t n, int64_t c,
               cudaStream_t stream) {
   if (n * c == 0) return;
-  const unsigned blocks = unsigned(divide_up(n, kRows));
+  const unsigned blocks = blocks_for(n, kRows);
   softmax_backward_kernel<kLog><<<blocks, kRows * kWarp, 0, stream>>>(saved, dout, dx, n, c);
 }
 

@@ -14,38 +14,40 @@ __global__ void softmax_xent_forward_kernel(const float* logits, const int64_t* 
                                             const float* weight, float* loss, float* dlogits,
                                             int64_t* bad_row, int64_t n, int64_t c) {
   const int lane = threadIdx.x % kWarp;
-  const int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
-  if (row >= n) return;  // a whole warp leaves, so the shuffles below stay full
-  const float* x = logits + row * c;
-  float* dx = dlogits + row * c;
-  const int64_t label = labels[row];
-  const float w = weight ? weight[row] : 1.f;
+  int64_t row = int64_t(blockIdx.x) * kRows + threadIdx.x / kWarp;
+  // A row is a whole warp's, so the shuffles below stay full.
+  for (; row < n; row += int64_t(gridDim.x) * kRows) {
+    const float* x = logits + row * c;
+    float* dx = dlogits + row * c;
+    const int64_t label = labels[row];
+    const float w = weight ? weight[row] : 1.f;
 
-  // The host cannot see labels that live here: a bad one is reported, and reads nothing.
-  if (label < 0 || label >= c) {
-    for (int64_t j = lane; j < c; j += kWarp) dx[j] = CUDART_NAN_F;
-    if (lane == 0) {
-      loss[row] = CUDART_NAN_F;
-      keep_smallest(bad_row, row);
+    // The host cannot see labels that live here: a bad one is reported, and reads nothing.
+    if (label < 0 || label >= c) {
+      for (int64_t j = lane; j < c; j += kWarp) dx[j] = CUDART_NAN_F;
+      if (lane == 0) {
+        loss[row] = CUDART_NAN_F;
+        keep_smallest(bad_row, row);
+      }
+      continue;
     }
-    return;
+
+    // After the largest is taken away exp is at most 1: it cannot overflow.
+    float largest = -CUDART_INF_F;
+    for (int64_t j = lane; j < c; j += kWarp) largest = fmaxf(largest, x[j]);
+    largest = warp_reduce(largest, Max());
+
+    float sum = 0.f;
+    for (int64_t j = lane; j < c; j += kWarp) sum += expf(x[j] - largest);
+    sum = warp_reduce(sum, Sum());
+
+    for (int64_t j = lane; j < c; j += kWarp) {
+      const float softmax = expf(x[j] - largest) / sum;
+      dx[j] = w * (softmax - (j == label ? 1.f : 0.f));
+    }
+    // log(sum) - (x - max), never log(softmax), which underflows for a confidently wrong row.
+    if (lane == 0) loss[row] = w * (logf(sum) - (x[label] - largest));
   }
-
-  // After the largest is taken away exp is at most 1: it cannot overflow.
-  float largest = -CUDART_INF_F;
-  for (int64_t j = lane; j < c; j += kWarp) largest = fmaxf(largest, x[j]);
-  largest = warp_reduce(largest, Max());
-
-  float sum = 0.f;
-  for (int64_t j = lane; j < c; j += kWarp) sum += expf(x[j] - largest);
-  sum = warp_reduce(sum, Sum());
-
-  for (int64_t j = lane; j < c; j += kWarp) {
-    const float softmax = expf(x[j] - largest) / sum;
-    dx[j] = w * (softmax - (j == label ? 1.f : 0.f));
-  }
-  // log(sum) - (x - max), never log(softmax), which underflows for a confidently wrong row.
-  if (lane == 0) loss[row] = w * (logf(sum) - (x[label] - largest));
 }
 
 // saved (n, c), dloss (n,) -> dlogits (n, c)
@@ -62,7 +64,7 @@ void softmax_xent_forward(const float* logits, const int64_t* labels, const floa
                           float* loss, float* dlogits, int64_t* bad_row, int64_t n, int64_t c,
                           cudaStream_t stream) {
   if (n == 0) return;
-  const unsigned blocks = unsigned(divide_up(n, kRows));
+  const unsigned blocks = blocks_for(n, kRows);
   softmax_xent_forward_kernel<<<blocks, kRows * kWarp, 0, stream>>>(logits, labels, weight, loss,
                                                                     dlogits, bad_row, n, c);
 }

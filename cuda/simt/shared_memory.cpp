@@ -18,7 +18,7 @@ constexpr std::size_t kArrayAlignment = 128;
 constexpr std::size_t kDynamicAlignment = 1024;  // the most that any copy instruction asks for
 
 // Read as a float, a guard is NaN: what reads past an array shows in the result.
-std::byte guard_byte(const std::byte* place) {
+[[maybe_unused]] std::byte guard_byte(const std::byte* place) {
   return std::byte(reinterpret_cast<std::uintptr_t>(place) % 4 == 3 ? 0xff : 0xa5);
 }
 

@@ -108,6 +108,8 @@ def arange(
 ) -> Tensor:
     """start, start + step, ... below end, or 0, 1, ... below start: int64, or float32 of floats."""
     first, last = (0, start) if end is None else (start, end)
+    if step:
+        _expect_possible("arange", (last - first) // step)
     numbers = np.arange(first, last, step)
     wanted = result_type(*(n for n in (first, last, step))) if dtype is None else dtype
     return tensor(numbers.astype(wanted), device=device)
@@ -117,6 +119,7 @@ def linspace(
     start: float, end: float, steps: int, *, dtype: DType = None, device: str = "cpu"
 ) -> Tensor:
     """`steps` numbers from start to end, both included, equally far apart."""
+    _expect_possible("linspace", steps)
     return tensor(np.linspace(start, end, steps).astype(dtype or float32), device=device)
 
 
@@ -168,6 +171,7 @@ def randint(
 
 def randperm(n: int, *, device: str = "cpu") -> Tensor:
     """0, 1, ..., n - 1 in a random order."""
+    _expect_possible("randperm", n)
     return tensor(generator().permutation(n), int64, device=device)
 
 
@@ -176,6 +180,12 @@ def _shape(op: str, size: int | Sequence[int]) -> Shape:
     if shape and min(shape) < 0:
         raise ValueError(f"[{op}] size is {shape}, expected lengths of at least 0")
     return shape
+
+
+def _expect_possible(op: str, elements: float) -> None:
+    # NumPy counts them in an int64, and where that wraps makes an array of none.
+    if elements >= 2**60:
+        raise ValueError(f"[{op}] would have {elements} elements, expected fewer than 2^60")
 
 
 def _drawn(kernel: str, shape: Shape, dtype: DType, device: str, requires_grad: bool) -> Tensor:

@@ -14,4 +14,5 @@ def set_num_threads(count: int) -> None:
     """Let kernels use `count` threads, 1 to 1024, in this process. Results do not depend on it."""
     if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(f"[set_num_threads] count is {count!r}, expected an integer")
-    _cpu.set_num_threads(count)
+    # Beyond 32 bits the extension would not know it for a count.
+    _cpu.set_num_threads(max(-1, min(count, 2**31 - 1)))

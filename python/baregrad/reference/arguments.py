@@ -6,6 +6,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def counts(
     op: str, name: str, value: Sequence[int], least: int, length: int = 2
 ) -> tuple[int, ...]:
     """`value`, if it is `length` integers of at least `least`."""
-    found = tuple(int(v) for v in value)
+    found = tuple(index(v) for v in value)
     if len(found) != length or min(found) < least:
         raise ValueError(
             f"[{op}] {name} is {shape_text(found)}, expected {length} integers of at least {least}"
