@@ -21,6 +21,7 @@ from .arguments import (
     result_type,
     same_device,
     scalar,
+    several,
     sizes,
 )
 
@@ -101,7 +102,7 @@ class Flip(Function):
 
 def clone(x: Tensor) -> Tensor:
     """A copy in memory of its own, through which gradients flow."""
-    return Clone.apply(x)
+    return Clone.apply(operand("clone", "x", x))
 
 
 def contiguous(x: Tensor) -> Tensor:
@@ -137,16 +138,15 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(found):
         if x.shape != found[0].shape:
             raise ValueError(f"[stack] tensors[{i}] has shape {x.shape}, expected {found[0].shape}")
-    return Cat.apply(
-        *(x.unsqueeze(dim) for x in found), axis=dimension("stack", dim, found[0].ndim + 1)
-    )
+    axis = dimension("stack", dim, found[0].ndim + 1)
+    return Cat.apply(*(x.unsqueeze(axis) for x in found), axis=axis)
 
 
 @numpy_names
 def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Views of x along dim: of split_size each, the last perhaps less, or of the sizes listed."""
-    axis = dimension("split", dim, x.ndim)
-    length = operand("split", "x", x).shape[axis]
+    axis = dimension("split", dim, operand("split", "x", x).ndim)
+    length = x.shape[axis]
     if isinstance(split_size, (tuple, list)):
         parts = sizes("split", split_size)
     else:
@@ -168,14 +168,14 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     (count,) = sizes("chunk", (chunks,))
     if count < 1:
         raise ValueError(f"[chunk] chunks is {chunks}, expected at least 1")
-    length = x.shape[dimension("chunk", dim, x.ndim)]
+    length = x.shape[dimension("chunk", dim, operand("chunk", "x", x).ndim)]
     return split(x, max(-(-length // count), 1), dim)
 
 
 @numpy_names
 def flip(x: Tensor, dim: Dims) -> Tensor:
     """A copy with the elements along dim, one or several dimensions, in reverse order."""
-    return Flip.apply(x, axes=dimensions("flip", dim, x.ndim))
+    return Flip.apply(x, axes=dimensions("flip", dim, operand("flip", "x", x).ndim))
 
 
 def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
@@ -202,11 +202,9 @@ def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
 
 def _tensors(op: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:
     """All as tensors of one type, on one device."""
-    if is_tensor(tensors):
-        tensors = list(tensors)
-    if not tensors:
+    found = [operand(op, f"tensors[{i}]", x) for i, x in enumerate(several(op, "tensors", tensors))]
+    if not found:
         raise ValueError(f"[{op}] there are no tensors, expected at least one")
-    found = [operand(op, f"tensors[{i}]", x) for i, x in enumerate(tensors)]
     same_device(op, **{f"tensors[{i}]": x for i, x in enumerate(found)})
     dtype = result_type(*found)
     return tuple(x.to(dtype) for x in found)

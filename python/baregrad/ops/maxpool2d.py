@@ -37,5 +37,5 @@ def maxpool2d(
     operand(op, "x", x)
     kernel = pair(op, "kernel_size", kernel_size)
     step = kernel if stride is None else pair(op, "stride", stride)
-    width = pair(op, "padding", padding)
+    width = pair(op, "padding", padding, 0)
     return MaxPool2d.apply(x, kernel=kernel, stride=step, padding=width)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import floating
+from .arguments import floating, number, operand
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -136,69 +136,69 @@ class Sign(LinearUnary):
 
 def relu(x: Tensor) -> Tensor:
     """max(x, 0) of every element (lecture 000, slide 24)."""
-    return Relu.apply(x) if x.dtype.kind == "f" else x.maximum(0)
+    return Relu.apply(x) if operand("relu", "x", x).dtype.kind == "f" else x.maximum(0)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x (...) -> x where it is above 0, else negative_slope x (lecture 004)."""
-    return LeakyRelu.apply(floating(x), alpha=negative_slope)
+    return LeakyRelu.apply(floating("leaky_relu", x), alpha=number("leaky_relu", "negative_slope", negative_slope))
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """x (...) -> x where it is above 0, else alpha (e^x - 1) (Clevert et al., 2016)."""
-    return Elu.apply(floating(x), alpha=alpha)
+    return Elu.apply(floating("elu", x), alpha=number("elu", "alpha", alpha))
 
 
 def gelu(x: Tensor) -> Tensor:
     """x (...) -> x P(normal < x) (Hendrycks and Gimpel, 2016)."""
-    return Gelu.apply(floating(x))
+    return Gelu.apply(floating("gelu", x))
 
 
 def silu(x: Tensor) -> Tensor:
     """x (...) -> x sigmoid(x), also called swish (Elfwing et al., 2018)."""
-    return Silu.apply(floating(x))
+    return Silu.apply(floating("silu", x))
 
 
 def softplus(x: Tensor) -> Tensor:
     """x (...) -> log(1 + e^x)."""
-    return Softplus.apply(floating(x))
+    return Softplus.apply(floating("softplus", x))
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e^-x) of every element (lecture 000, slide 24)."""
-    return Sigmoid.apply(floating(x))
+    return Sigmoid.apply(floating("sigmoid", x))
 
 
 def tanh(x: Tensor) -> Tensor:
     """The hyperbolic tangent of every element (lecture 000, slide 24)."""
-    return Tanh.apply(floating(x))
+    return Tanh.apply(floating("tanh", x))
 
 
 def exp(x: Tensor) -> Tensor:
     """e to the power of every element."""
-    return Exp.apply(floating(x))
+    return Exp.apply(floating("exp", x))
 
 
 def log(x: Tensor) -> Tensor:
     """The natural logarithm of every element: -infinity of 0, NaN below."""
-    return Log.apply(floating(x))
+    return Log.apply(floating("log", x))
 
 
 def sqrt(x: Tensor) -> Tensor:
     """The square root of every element: NaN below 0."""
-    return Sqrt.apply(floating(x))
+    return Sqrt.apply(floating("sqrt", x))
 
 
 def abs(x: Tensor) -> Tensor:
     """The absolute value of every element; its derivative at 0 is 0."""
-    return Abs.apply(x) if x.dtype.kind == "f" else x.maximum(-x)
+    return Abs.apply(x) if operand("abs", "x", x).dtype.kind == "f" else x.maximum(-x)
 
 
 def neg(x: Tensor) -> Tensor:
     """Every element with the other sign."""
-    return Neg.apply(x) if x.dtype.kind == "f" else 0 - x
+    return Neg.apply(x) if operand("neg", "x", x).dtype.kind == "f" else 0 - x
 
 
 def sign(x: Tensor) -> Tensor:
     """-1, 0 or 1 for every element, with derivative 0."""
-    return Sign.apply(floating(x)).to(x.dtype)
+    return Sign.apply(floating("sign", x)).to(x.dtype)

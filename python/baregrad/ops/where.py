@@ -60,6 +60,7 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
 
 def clamp(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Every element, but at least min and at most max; outside, the derivative is 0."""
+    operand("clamp", "x", x)
     if min is None and max is None:
         raise ValueError("[clamp] there is neither min nor max, expected at least one")
     if min is not None:
