@@ -199,9 +199,7 @@ def _dtype(op: str, dtype: DType, usual: np.dtype[Any] = float32) -> np.dtype[An
     return usual if dtype is None else known_dtype(op, dtype)
 
 
-def _filled_like(
-    op: str, x: Tensor, value: float, dtype: DType, device: str | None
-) -> Tensor:
+def _filled_like(op: str, x: Tensor, value: float, dtype: DType, device: str | None) -> Tensor:
     shape, wanted = operand(op, "x", x).shape, _dtype(op, dtype, x.dtype)
     return full(shape, value, wanted, device=x.device if device is None else device)
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.arguments import number, several
+from ..random import seeded
 from ..typing import NDArray
 from .splits import Splits
 
@@ -84,9 +86,9 @@ def from_csv(
     With the `encoding` of an earlier table no statistics are taken. ValueError, naming file and
     column, for a table that cannot be read so.
     """
-    table = read_csv(path)
+    table, ignore = read_csv(path), several("from_csv", "ignore", ignore)
     for name in (target, *ignore):
-        if name not in table:
+        if not isinstance(name, str) or name not in table:
             raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")
     table = {name: column for name, column in table.items() if name not in ignore}
     rows = list(zip(*table.values(), strict=True))
@@ -200,9 +202,10 @@ def _finite(path: Any, name: str, array: NDArray) -> NDArray:
 
 def _shuffled(op: str, n: int, seed: int, *shares: float) -> list[NDArray]:
     """The indices to learn from, then those of each share that is held back, drawn by `seed`."""
-    counts = [round(share * n) for share in shares]
-    if any(not 0 < share < 1 for share in shares) or min(*counts, n - sum(counts)) < 1:
+    good = all(0 < number(op, "valid or test", share) < 1 for share in shares)
+    counts = [round(share * n) for share in shares if good]
+    if not good or min(*counts, n - sum(counts)) < 1:
         raise ValueError(f"[{op}] valid, test are {shares} of {n} rows, expected some in each part")
-    order = np.random.Generator(np.random.Philox(seed)).permutation(n)
+    order = seeded(op, seed).permutation(n)
     *held, train = np.split(order, np.cumsum(counts))
     return [np.sort(part) for part in (train, *held)]

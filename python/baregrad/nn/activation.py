@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..ops.conv2d import Pair
+from ..ops.arguments import integer, number, operand
+from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812  as every user of PyTorch knows it
 from .module import Module
@@ -32,7 +33,7 @@ class FunctionModule(Module):
 class Identity(FunctionModule):
     """The input itself."""
 
-    function = staticmethod(lambda input: input)
+    function = staticmethod(lambda input: operand("Identity", "input", input))
 
 
 class ReLU(FunctionModule):
@@ -77,7 +78,7 @@ class LeakyReLU(FunctionModule):
     function = staticmethod(F.leaky_relu)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
 
 class ELU(FunctionModule):
@@ -86,7 +87,7 @@ class ELU(FunctionModule):
     function = staticmethod(F.elu)
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = number("ELU", "alpha", alpha)
 
 
 class Softmax(FunctionModule):
@@ -95,7 +96,7 @@ class Softmax(FunctionModule):
     function = staticmethod(F.softmax)
 
     def __init__(self, dim: int | None = None) -> None:
-        self.dim = dim
+        self.dim = dim if dim is None else integer(type(self).__name__, "dim", dim)
 
 
 class LogSoftmax(Softmax):
@@ -110,7 +111,8 @@ class Flatten(FunctionModule):
     function = staticmethod(F.flatten)
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = integer("Flatten", "start_dim", start_dim)
+        self.end_dim = integer("Flatten", "end_dim", end_dim)
 
 
 class MaxPool2d(FunctionModule):
@@ -120,7 +122,9 @@ class MaxPool2d(FunctionModule):
 
     def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> None:
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding = padding
+        self.padding, op = padding, type(self).__name__
+        pair(op, "kernel_size", kernel_size), pair(op, "stride", self.stride)
+        pair(op, "padding", padding, 0)
 
 
 class AvgPool2d(MaxPool2d):
@@ -133,9 +137,7 @@ class Dropout(Module):
     """In training input / (1 - p) with probability 1 - p, else 0; in eval the input (slide 32)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"[Dropout] p is {p}, expected 0 <= p <= 1")
-        self.p = p
+        self.p = number("Dropout", "p", p, 0, 1)
 
     def forward(self, input: Tensor) -> Tensor:
         """As `training` says."""

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from ..ops.arguments import several
 from .module import Module
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ModuleList(_Sequence):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """More at the end. Returns self."""
-        for module in modules:
+        for module in several(type(self).__name__, "modules", modules):
             self.append(module)
         return self
 

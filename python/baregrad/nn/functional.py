@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .. import ops
 from ..backend import _outside
-from ..ops.arguments import operand
+from ..ops.arguments import integer, number, operand
 from ..recording import no_grad
 from ..tensor import Tensor
 from .losses import *
@@ -69,6 +69,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     rows = ops.embedding(input, weight)
     if padding_idx is None:
         return rows
+    integer("embedding", "padding_idx", padding_idx)
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
@@ -87,10 +88,12 @@ def batch_norm(
     In training mean and var are those of the batch, and running += momentum (batch - running) in
     place, with the unbiased variance; else they are the running ones (lecture 000, slide 28).
     """
+    operand("batch_norm", "input", input), number("batch_norm", "eps", eps, 0)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("[batch_norm] training is False, expected running_mean, running_var")
         return ops.batch_norm_by(input, running_mean, running_var, weight, bias, epsilon=eps)
+    number("batch_norm", "momentum", momentum, 0, 1)
     n = math.prod(input.shape) // max(input.shape[1], 1) if input.ndim > 1 else 2
     if n < 2:
         raise ValueError(
@@ -100,5 +103,7 @@ def batch_norm(
     with no_grad():
         for running, batch in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:
-                running.mul_(1 - momentum).add_(batch, alpha=momentum)
+                operand("batch_norm", "a running one", running).mul_(1 - momentum).add_(
+                    batch, alpha=momentum
+                )
     return out

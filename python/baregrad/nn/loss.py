@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.arguments import integer, number
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
 from .activation import FunctionModule
@@ -32,7 +33,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, *, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.delta = delta
+        self.delta = number("HuberLoss", "delta", delta, 0)
 
 
 class SmoothL1Loss(_Loss):
@@ -42,7 +43,7 @@ class SmoothL1Loss(_Loss):
 
     def __init__(self, *, reduction: Reduction = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.beta = beta
+        self.beta = number("SmoothL1Loss", "beta", beta, 0)
 
 
 class BCELoss(_Loss):
@@ -75,7 +76,7 @@ class NLLLoss(_Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
+        self.ignore_index = integer(type(self).__name__, "ignore_index", ignore_index)
 
 
 class CrossEntropyLoss(NLLLoss):
@@ -95,4 +96,4 @@ class CrossEntropyLoss(NLLLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing, 0, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import device as find_device
+from ..ops.arguments import function, known_dtype
 from ..tensor import Tensor, float32, float64
 from ..typing import NDArray
 from .hooks import Hook, RemovableHandle
@@ -53,6 +54,9 @@ class Module:
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Set a tensor that is not learned, but moves and, if persistent, is saved with the rest."""
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f"[register_buffer] name is a {kind}, expected text")
         if tensor is not None and not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
             raise TypeError(f"[register_buffer] {name} is a {kind}, expected a Tensor")
@@ -104,6 +108,7 @@ class Module:
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call fn on every module, children first. Returns self."""
+        function("apply", "fn", fn)
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -129,6 +134,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules below. Returns self."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"[train] mode is a {type(mode).__name__}, expected a bool")
         for module in self.modules():
             module.training = mode
         return self
@@ -155,7 +162,7 @@ class Module:
         """
         if isinstance(target, str):
             find_device(target)  # raises, even where there is no parameter
-        elif np.dtype(target) not in (float32, float64):
+        elif known_dtype("to", target) not in (float32, float64):
             raise TypeError(f"[to] dtype is {np.dtype(target)}, expected float32 or float64")
         every = [t for _, t in self._each_once() if isinstance(target, str) or t.dtype.kind == "f"]
         for tensor, there in [(tensor, tensor.detach().to(target)) for tensor in every]:

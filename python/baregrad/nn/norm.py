@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..ops.arguments import integer, number, operand, sizes
 from ..recording import no_grad
 from ..tensor import Tensor, tensor
 from ..typing import Shape
@@ -29,7 +30,10 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
     ) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        op = type(self).__name__
+        self.num_features = integer(op, "num_features", num_features, 1)
+        self.eps = number(op, "eps", eps, 0)
+        self.momentum = momentum if momentum is None else number(op, "momentum", momentum, 0, 1)
         self.affine, self.track_running_stats = affine, track_running_stats
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
         self.weight = Parameter(ones) if affine else None
@@ -40,7 +44,10 @@ class _BatchNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """By the batch's own mean and variance in training, else by the running ones."""
-        if input.ndim not in self.ndims or input.shape[1] != self.num_features:
+        if (
+            operand(type(self).__name__, "input", input).ndim not in self.ndims
+            or input.shape[1] != self.num_features
+        ):
             name, expected = type(self).__name__, self.expected.format(self.num_features)
             raise ValueError(f"[{name}] input has shape {input.shape}, expected {expected}")
         share = self.momentum
@@ -93,10 +100,8 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        if isinstance(normalized_shape, int):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.normalized_shape = sizes("LayerNorm", (normalized_shape,))
+        self.eps, self.elementwise_affine = number("LayerNorm", "eps", eps, 0), elementwise_affine
         shape = self.normalized_shape
         self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
         with_bias = elementwise_affine and bias

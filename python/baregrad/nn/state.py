@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Tensor, plain_array
 from ..typing import NDArray
 
 
@@ -45,4 +45,5 @@ def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) ->
 
 
 def _array(value: Any) -> NDArray:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    is_tensor = isinstance(value, Tensor)
+    return value.detach().cpu().numpy() if is_tensor else plain_array(value, "load_state_dict")

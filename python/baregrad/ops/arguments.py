@@ -83,9 +83,7 @@ def sizes(op: str, shape: Sequence[Any]) -> Shape:
         raise TypeError(f"[{op}] a length is no integer: {tuple(lengths)}") from None
 
 
-def number(
-    op: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf
-) -> float:
+def number(op: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
     """value, if it is a number, and between low and high where these are given."""
     if not isinstance(value, NUMBERS):
         raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a number")

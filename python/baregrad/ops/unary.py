@@ -141,7 +141,9 @@ def relu(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x (...) -> x where it is above 0, else negative_slope x (lecture 004)."""
-    return LeakyRelu.apply(floating("leaky_relu", x), alpha=number("leaky_relu", "negative_slope", negative_slope))
+    return LeakyRelu.apply(
+        floating("leaky_relu", x), alpha=number("leaky_relu", "negative_slope", negative_slope)
+    )
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:

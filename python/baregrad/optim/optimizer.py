@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..backend import backend_of, kernels
-from ..ops.arguments import is_contiguous
+from ..ops.arguments import function, is_contiguous, number, several
 from ..tensor import Tensor
 from ..typing import Array
 
@@ -31,12 +31,13 @@ class Optimizer:
     fixed: ClassVar[dict[str, Any]] = {"maximize": False}  # options of PyTorch's, not offered
 
     def __init__(self, params: Params, defaults: Group) -> None:
-        self.defaults, self._tag = defaults, f"[{type(self).__name__}]"
+        self._name = type(self).__name__
+        self.defaults, self._tag = defaults, f"[{self._name}]"
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor):
             raise TypeError(f"{self._tag} params is a Tensor, expected an iterable of Tensors")
-        found: list[Any] = list(params)
+        found = several(self._name, "params", params)
         if not found:
             raise ValueError(f"{self._tag} params is empty, expected at least one parameter")
         for group in found if isinstance(found[0], dict) else [{"params": found}]:
@@ -48,7 +49,8 @@ class Optimizer:
             kind = type(param_group).__name__
             raise TypeError(f"{self._tag} a group is a {kind}, expected a dict with 'params'")
         params = param_group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        one = isinstance(params, Tensor)
+        params = [params] if one else several(self._name, "params", params)
         group = {**self.defaults, **param_group, "params": params}
         for index, param in enumerate(params):
             name = f"params[{index}]"
@@ -77,7 +79,7 @@ class Optimizer:
 
         `closure`, if given, is called first, to compute the gradients; its loss is returned.
         """
-        loss = None if closure is None else closure()
+        loss = None if closure is None else function("step", "closure", closure)()
         for group in self.param_groups:
             self._check(group)  # all, before any is changed
         for group in self.param_groups:
@@ -121,6 +123,10 @@ class Optimizer:
         ValueError, and nothing is loaded, if parameters differ in number or shape or an option
         asks for what is not offered here.
         """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= {*state_dict}:
+            raise TypeError(
+                "[load_state_dict] state_dict is not what an optimizer's state_dict gives"
+            )
         saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
         here, there = (
             " + ".join(str(len(group["params"])) for group in groups)
@@ -162,7 +168,7 @@ class Optimizer:
     def _check(self, group: Group) -> None:
         """ValueError for an option out of range."""
         for name in self.at_least_zero:
-            if not 0 <= group[name] < float("inf"):
+            if not 0 <= number(self._name, name, group[name]) < float("inf"):
                 raise ValueError(
                     f"{self._tag} {name} is {group[name]}, expected a finite number of at least 0"
                 )

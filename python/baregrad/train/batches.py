@@ -25,6 +25,8 @@ class Pairs:
     """
 
     def __init__(self, op: str, loader: Batches, model: Module, shuffle: bool = False) -> None:
+        if not isinstance(model, Module):
+            raise TypeError(f"[{op}] model is a {type(model).__name__}, expected a Module")
         parameters = list(model.parameters())
         self.op, self.warned = op, False
         self.device = parameters[0].device if parameters else "cpu"

@@ -21,6 +21,9 @@ class History:
 
     def append(self, train: Metrics, valid: Metrics | None, seconds: float) -> None:
         """Add an epoch."""
+        for name, metrics in (("train", train), ("valid", train if valid is None else valid)):
+            if not isinstance(metrics, Metrics):
+                raise TypeError(f"[append] {name} is a {type(metrics).__name__}, expected Metrics")
         self.train_loss.append(train.loss)
         self.train_accuracy.append(train.accuracy)
         if valid is not None:
