@@ -124,10 +124,10 @@ def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
             names, *rows = [line for line in lines if line] or [[]]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"[from_csv] {path} is not a table of text: {error}") from error
-    for number, row in enumerate(rows, start=1):
+    for place, row in enumerate(rows, start=1):
         if len(row) != len(names):
             raise ValueError(
-                f"[from_csv] {path}: row {number} has {len(row)} cells, expected {len(names)}"
+                f"[from_csv] {path}: row {place} has {len(row)} cells, expected {len(names)}"
             )
     if not rows or len(set(names)) < len(names):
         raise ValueError(f"[from_csv] {path} begins {names}, expected unlike names, then rows")

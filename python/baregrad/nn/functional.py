@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from .. import ops
 from ..backend import _outside
@@ -15,24 +12,11 @@ from ..recording import no_grad
 from ..tensor import Tensor
 from .losses import *
 
-Op = TypeVar("Op", bound=Callable[..., Tensor])
-
-
-def _checked(op: Op) -> Op:
-    """The op, once its first argument is seen to be a Tensor."""
-
-    @functools.wraps(op)
-    def checked(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return op(operand(op.__name__, "input", input), *args, **kwargs)
-
-    return checked  # type: ignore[return-value]
-
-
-relu, leaky_relu, elu = _checked(ops.relu), _checked(ops.leaky_relu), _checked(ops.elu)
-gelu, silu, softplus = _checked(ops.gelu), _checked(ops.silu), _checked(ops.softplus)
+relu, leaky_relu, elu = ops.relu, ops.leaky_relu, ops.elu
+gelu, silu, softplus = ops.gelu, ops.silu, ops.softplus
 linear, conv2d, layer_norm = ops.linear, ops.conv2d, ops.layer_norm
 max_pool2d, avg_pool2d = ops.maxpool2d, ops.avgpool2d
-sigmoid, tanh, flatten = _checked(ops.sigmoid), _checked(ops.tanh), _checked(ops.flatten)
+sigmoid, tanh, flatten = ops.sigmoid, ops.tanh, ops.flatten
 
 
 def softmax(input: Tensor, dim: int | None = None) -> Tensor:

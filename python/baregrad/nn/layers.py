@@ -77,16 +77,8 @@ class Conv2d(Module):
 
     def forward(self, input: Tensor, *, activation: str | None = None) -> Tensor:
         """ValueError unless input has in_channels channels."""
-        return F.conv2d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            activation=activation,
-        )
+        window = (self.stride, self.padding, self.dilation, self.groups)
+        return F.conv2d(input, self.weight, self.bias, *window, activation=activation)
 
 
 class Embedding(Module):

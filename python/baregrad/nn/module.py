@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import device as find_device
-from ..ops.arguments import function, known_dtype
+from ..ops.arguments import function, instance, known_dtype
 from ..tensor import Tensor, float32, float64
 from ..typing import NDArray
 from .hooks import Hook, RemovableHandle
@@ -54,12 +54,8 @@ class Module:
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Set a tensor that is not learned, but moves and, if persistent, is saved with the rest."""
-        if not isinstance(name, str):
-            kind = type(name).__name__
-            raise TypeError(f"[register_buffer] name is a {kind}, expected text")
-        if tensor is not None and not isinstance(tensor, Tensor):
-            kind = type(tensor).__name__
-            raise TypeError(f"[register_buffer] {name} is a {kind}, expected a Tensor")
+        instance("register_buffer", "name", name, str, "text")
+        instance("register_buffer", name, tensor, (Tensor, type(None)), "a Tensor")
         vars(self).setdefault("_buffers", {})[name] = persistent
         setattr(self, name, tensor)
 
@@ -134,8 +130,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules below. Returns self."""
-        if not isinstance(mode, bool):
-            raise TypeError(f"[train] mode is a {type(mode).__name__}, expected a bool")
+        instance("train", "mode", mode, bool, "a bool")
         for module in self.modules():
             module.training = mode
         return self

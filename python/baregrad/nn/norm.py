@@ -56,16 +56,9 @@ class _BatchNorm(Module):
                 self.num_batches_tracked.add_(1)
             if share is None:
                 share = 1 / self.num_batches_tracked.item()
-        return F.batch_norm(
-            input,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            share or 0.0,
-            self.eps,
-        )
+        by_batch = self.training or not self.track_running_stats
+        tensors = (self.running_mean, self.running_var, self.weight, self.bias)
+        return F.batch_norm(input, *tensors, by_batch, share or 0.0, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):

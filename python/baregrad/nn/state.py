@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..ops.arguments import instance
 from ..tensor import Tensor, plain_array
 from ..typing import NDArray
 
@@ -20,11 +21,8 @@ class IncompatibleKeys(NamedTuple):
 
 def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) -> IncompatibleKeys:
     """Copy arrays or tensors into the tensors `own`: all, or none and a RuntimeError."""
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(
-            f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
-            "expected a mapping from names to arrays"
-        )
+    op = "load_state_dict"
+    instance(op, "state_dict", state_dict, Mapping, "a mapping from names to arrays")
     missing = [name for name in own if name not in state_dict]
     unexpected = [name for name in state_dict if name not in own]
     faults = [f"missing {', '.join(missing)}"] if strict and missing else []
@@ -36,7 +34,7 @@ def load(own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool) ->
         if array.shape != own[name].shape
     ]
     if faults:
-        raise RuntimeError(f"[load_state_dict] {'; '.join(faults)}")
+        raise RuntimeError(f"[{op}] {'; '.join(faults)}")
     for name, array in arrays.items():
         tensor = own[name]
         fresh = Tensor(np.array(array, tensor.dtype, order="C")).to(tensor.device)

@@ -83,14 +83,20 @@ def sizes(op: str, shape: Sequence[Any]) -> Shape:
         raise TypeError(f"[{op}] a length is no integer: {tuple(lengths)}") from None
 
 
+def instance(op: str, name: str, value: Any, kind: Any, expected: str) -> Any:
+    """value, if it is of that kind, a class or a tuple of classes."""
+    if not isinstance(value, kind):
+        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected {expected}")
+    return value
+
+
 def number(op: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
     """value, if it is a number, and between low and high where these are given."""
-    if not isinstance(value, NUMBERS):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a number")
+    instance(op, name, value, NUMBERS, "a number")
     if (low, high) != (-math.inf, math.inf) and not low <= value <= high:
         most = f" <= {high:g}" if high < math.inf else ""
         raise ValueError(f"[{op}] {name} is {value}, expected {low:g} <= {name}{most}")
-    return value  # type: ignore[return-value]
+    return value
 
 
 def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
@@ -107,16 +113,12 @@ def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
 
 def several(op: str, name: str, value: Any) -> list[Any]:
     """What is in value, if it is iterable."""
-    if not isinstance(value, Iterable):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a list")
-    return list(value)
+    return list(instance(op, name, value, Iterable, "a list"))
 
 
 def function(op: str, name: str, value: Any) -> Any:
     """value, if it can be called."""
-    if not callable(value):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a function")
-    return value
+    return instance(op, name, value, Callable, "a function")
 
 
 def known_dtype(op: str, dtype: Any, what: str = "dtype is") -> DType:
@@ -218,9 +220,9 @@ def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
     )
 
 
-def floating(op: str, x: Tensor) -> Tensor:
+def floating(op: str, x: Tensor, name: str = "x") -> Tensor:
     """x, if it is a Tensor: as float32 if it holds integers or bools."""
-    return x if operand(op, "x", x).dtype.kind == "f" else x.to(FLOAT32)
+    return x if operand(op, name, x).dtype.kind == "f" else x.to(FLOAT32)
 
 
 def is_contiguous(x: Array) -> bool:

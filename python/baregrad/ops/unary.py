@@ -134,46 +134,49 @@ class Sign(LinearUnary):
     kind = "sign"
 
 
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0) of every element (lecture 000, slide 24)."""
-    return Relu.apply(x) if operand("relu", "x", x).dtype.kind == "f" else x.maximum(0)
-
-
-def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x (...) -> x where it is above 0, else negative_slope x (lecture 004)."""
-    return LeakyRelu.apply(
-        floating("leaky_relu", x), alpha=number("leaky_relu", "negative_slope", negative_slope)
+def relu(input: Tensor) -> Tensor:
+    """max(input, 0) of every element (lecture 000, slide 24)."""
+    return (
+        Relu.apply(input) if operand("relu", "input", input).dtype.kind == "f" else input.maximum(0)
     )
 
 
-def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """x (...) -> x where it is above 0, else alpha (e^x - 1) (Clevert et al., 2016)."""
-    return Elu.apply(floating("elu", x), alpha=number("elu", "alpha", alpha))
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """input (...) -> input where it is above 0, else negative_slope input (lecture 004)."""
+    return LeakyRelu.apply(
+        floating("leaky_relu", input, "input"),
+        alpha=number("leaky_relu", "negative_slope", negative_slope),
+    )
 
 
-def gelu(x: Tensor) -> Tensor:
-    """x (...) -> x P(normal < x) (Hendrycks and Gimpel, 2016)."""
-    return Gelu.apply(floating("gelu", x))
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """input (...) -> input where it is above 0, else alpha (e^input - 1) (Clevert et al., 2016)."""
+    return Elu.apply(floating("elu", input, "input"), alpha=number("elu", "alpha", alpha))
 
 
-def silu(x: Tensor) -> Tensor:
-    """x (...) -> x sigmoid(x), also called swish (Elfwing et al., 2018)."""
-    return Silu.apply(floating("silu", x))
+def gelu(input: Tensor) -> Tensor:
+    """input (...) -> input P(normal < input) (Hendrycks and Gimpel, 2016)."""
+    return Gelu.apply(floating("gelu", input, "input"))
 
 
-def softplus(x: Tensor) -> Tensor:
-    """x (...) -> log(1 + e^x)."""
-    return Softplus.apply(floating("softplus", x))
+def silu(input: Tensor) -> Tensor:
+    """input (...) -> input sigmoid(input), also called swish (Elfwing et al., 2018)."""
+    return Silu.apply(floating("silu", input, "input"))
 
 
-def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + e^-x) of every element (lecture 000, slide 24)."""
-    return Sigmoid.apply(floating("sigmoid", x))
+def softplus(input: Tensor) -> Tensor:
+    """input (...) -> log(1 + e^input)."""
+    return Softplus.apply(floating("softplus", input, "input"))
 
 
-def tanh(x: Tensor) -> Tensor:
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e^-input) of every element (lecture 000, slide 24)."""
+    return Sigmoid.apply(floating("sigmoid", input, "input"))
+
+
+def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent of every element (lecture 000, slide 24)."""
-    return Tanh.apply(floating("tanh", x))
+    return Tanh.apply(floating("tanh", input, "input"))
 
 
 def exp(x: Tensor) -> Tensor:

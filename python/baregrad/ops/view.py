@@ -74,14 +74,14 @@ def view(x: Tensor, *shape: int | Shape) -> Tensor:
 
 
 @numpy_names
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from start_dim to end_dim as one."""
-    first = dimension("flatten", start_dim, operand("flatten", "x", x).ndim)
-    last = dimension("flatten", end_dim, x.ndim)
+    first = dimension("flatten", start_dim, operand("flatten", "input", input).ndim)
+    last = dimension("flatten", end_dim, input.ndim)
     if first > last:
         raise ValueError(f"[flatten] start_dim is {start_dim}, expected one before {end_dim}")
-    middle = math.prod(x.shape[first : last + 1])
-    return reshape(x, (*x.shape[:first], middle, *x.shape[last + 1 :]))
+    middle = math.prod(input.shape[first : last + 1])
+    return reshape(input, (*input.shape[:first], middle, *input.shape[last + 1 :]))
 
 
 def permute(x: Tensor, *dims: int | Sequence[int]) -> Tensor:

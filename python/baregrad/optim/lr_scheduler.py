@@ -11,21 +11,16 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..ops.arguments import function, integer, number, several
+from ..ops.arguments import function, instance, integer, number, several
 from .optimizer import Optimizer
-
-
-def _checked(op: str, optimizer: Optimizer) -> Optimizer:
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"[{op}] optimizer is a {type(optimizer).__name__}, expected an Optimizer")
-    return optimizer
 
 
 class LRScheduler:
     """Base: sets the rate of every group to `_rate(base, t, its number)`, at once for t = 0, then at each step."""
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = _checked(type(self).__name__, optimizer)
+        op = type(self).__name__
+        self.optimizer = instance(op, "optimizer", optimizer, Optimizer, "an Optimizer")
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
@@ -56,9 +51,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there, at once."""
-        if not isinstance(state_dict, Mapping):
-            kind = type(state_dict).__name__
-            raise TypeError(f"[load_state_dict] state_dict is a {kind}, expected a mapping")
+        instance("load_state_dict", "state_dict", state_dict, Mapping, "a mapping")
         own = set(self.state_dict()) - {"_last_lr"}
         vars(self).update({name: state_dict[name] for name in own if name in state_dict})
         self._set()
@@ -72,7 +65,8 @@ class LambdaLR(LRScheduler):
         optimizer: Optimizer,
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
     ) -> None:
-        one, groups = callable(lr_lambda), len(_checked("LambdaLR", optimizer).param_groups)
+        checked = instance("LambdaLR", "optimizer", optimizer, Optimizer, "an Optimizer")
+        one, groups = callable(lr_lambda), len(checked.param_groups)
         every = [lr_lambda] * groups if one else several("LambdaLR", "lr_lambda", lr_lambda)
         self.lr_lambdas = [function("LambdaLR", "lr_lambda", each) for each in every]
         if len(every) != groups:

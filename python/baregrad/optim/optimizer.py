@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..backend import backend_of, kernels
-from ..ops.arguments import function, is_contiguous, number, several
+from ..ops.arguments import function, instance, is_contiguous, number, several
 from ..tensor import Tensor
 from ..typing import Array
 
@@ -45,19 +45,15 @@ class Optimizer:
 
     def add_param_group(self, param_group: Group) -> None:
         """Take in more parameters: {"params": ...} and the options in which they differ."""
-        if not isinstance(param_group, dict) or "params" not in param_group:
-            kind = type(param_group).__name__
-            raise TypeError(f"{self._tag} a group is a {kind}, expected a dict with 'params'")
+        if "params" not in instance(self._name, "a group", param_group, dict, "a dict"):
+            raise ValueError(f"{self._tag} a group has no 'params', expected some")
         params = param_group["params"]
         one = isinstance(params, Tensor)
         params = [params] if one else several(self._name, "params", params)
         group = {**self.defaults, **param_group, "params": params}
         for index, param in enumerate(params):
             name = f"params[{index}]"
-            if not isinstance(param, Tensor):
-                kind = type(param).__name__
-                raise TypeError(f"{self._tag} {name} is a {kind}, expected a Tensor")
-            if not param.is_leaf:
+            if not instance(self._name, name, param, Tensor, "a Tensor").is_leaf:
                 raise ValueError(f"{self._tag} an op made {name}, expected a leaf")
         every = [*self._params(), *params]
         if len(set(every)) < len(every):
@@ -123,10 +119,9 @@ class Optimizer:
         ValueError, and nothing is loaded, if parameters differ in number or shape or an option
         asks for what is not offered here.
         """
-        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= {*state_dict}:
-            raise TypeError(
-                "[load_state_dict] state_dict is not what an optimizer's state_dict gives"
-            )
+        instance("load_state_dict", "state_dict", state_dict, Mapping, "a mapping")
+        if not {"state", "param_groups"} <= {*state_dict}:
+            raise ValueError("[load_state_dict] state_dict lacks 'state' or 'param_groups'")
         saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
         here, there = (
             " + ".join(str(len(group["params"])) for group in groups)

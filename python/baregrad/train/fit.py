@@ -12,7 +12,7 @@ from typing import Any
 
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
-from ..ops.arguments import integer, number
+from ..ops.arguments import instance, integer, number
 from ..optim import Adam, Optimizer
 from .batches import Batches, Pairs
 from .checkpoint import Course, load_checkpoint, save_checkpoint
@@ -116,14 +116,14 @@ def _epoch(
 ) -> Metrics:
     model.train()
     running = Running(loss)
-    for number, (inputs, labels) in enumerate(batches, start=1):
+    for place, (inputs, labels) in enumerate(batches, start=1):
         optimizer.zero_grad()
         logits = model(inputs)
         batch_loss = loss(logits, labels)
         value = float(batch_loss.item())
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
+                f"[fit] the loss is {value} in epoch {epoch}, batch {place}, at learning rate "
                 f"{optimizer.param_groups[0]['lr']:g}, expected a finite number: "
                 f"{first_not_finite(model, loss, inputs, labels)}"
             )
@@ -139,9 +139,7 @@ def _epoch(
 
 
 def _check_parts(model: Module, optimizer: Optimizer, scheduler: Any) -> None:
-    if not isinstance(optimizer, Optimizer):
-        kind = type(optimizer).__name__
-        raise TypeError(f"[fit] optimizer is a {kind}, expected one of baregrad.optim")
+    instance("fit", "optimizer", optimizer, Optimizer, "one of baregrad.optim")
     if scheduler is not None and not hasattr(scheduler, "step"):
         raise TypeError(
             f"[fit] scheduler is a {type(scheduler).__name__}, expected one with step()"

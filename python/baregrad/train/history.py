@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 
 from .. import curves
+from ..ops.arguments import instance
 from .evaluate import Metrics
 
 
@@ -22,8 +23,7 @@ class History:
     def append(self, train: Metrics, valid: Metrics | None, seconds: float) -> None:
         """Add an epoch."""
         for name, metrics in (("train", train), ("valid", train if valid is None else valid)):
-            if not isinstance(metrics, Metrics):
-                raise TypeError(f"[append] {name} is a {type(metrics).__name__}, expected Metrics")
+            instance("append", name, metrics, Metrics, "Metrics")
         self.train_loss.append(train.loss)
         self.train_accuracy.append(train.accuracy)
         if valid is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ops.arguments import integer
+from ...ops.arguments import instance, integer
 from ...random import generator as default_generator
 from ...tensor import Tensor, as_tensor, from_numpy
 from .dataset import Dataset, TensorDataset
@@ -34,11 +34,8 @@ class DataLoader:
                 f"[DataLoader] dataset is a {type(dataset).__name__}, "
                 "expected something with a length and items"
             )
-        if not isinstance(generator, (np.random.Generator, type(None))):
-            raise TypeError(
-                f"[DataLoader] generator is a {type(generator).__name__}, "
-                "expected a numpy.random.Generator"
-            )
+        kinds = (np.random.Generator, type(None))
+        instance("DataLoader", "generator", generator, kinds, "a numpy.random.Generator")
         self.batch_size = integer("DataLoader", "batch_size", batch_size, 1)
         self.dataset, self.shuffle = dataset, shuffle
         self.drop_last, self.generator = drop_last, generator
