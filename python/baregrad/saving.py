@@ -12,6 +12,7 @@ import numpy as np
 
 from . import nn, random, tensorfile
 from .nn import Module
+from .ops.arguments import instance
 from .tensor import Tensor, as_tensor, from_numpy
 from .typing import ArrayLike, NDArray
 
@@ -43,7 +44,7 @@ def save(
     path = Path(path)
     if path.suffix in tensorfile.PICKLES:
         raise ValueError(f"[save] path is {str(path)!r}, expected one that ends in .safetensors")
-    header: dict[str, str] = dict(metadata or {})
+    header: dict[str, str] = dict(instance("save", "metadata", metadata or {}, Mapping, "a dict"))
     for name, text in header.items():
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError(f"[save] metadata has {name!r}: {text!r}, expected text by name")

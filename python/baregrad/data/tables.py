@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.arguments import number, several
+from ..ops.arguments import instance, number, several
 from ..random import seeded
 from ..typing import NDArray
 from .splits import Splits
@@ -87,6 +87,7 @@ def from_csv(
     column, for a table that cannot be read so.
     """
     table, ignore = read_csv(path), several("from_csv", "ignore", ignore)
+    instance("from_csv", "encoding", encoding, (Mapping, type(None)), "that of an earlier table")
     for name in (target, *ignore):
         if not isinstance(name, str) or name not in table:
             raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")

@@ -69,8 +69,8 @@ class Conv2d(Module):
                 )
         window = pair("Conv2d", "kernel_size", kernel_size)
         pair("Conv2d", "stride", stride), pair("Conv2d", "dilation", dilation)
-        if not isinstance(padding, str):
-            pair("Conv2d", "padding", padding, 0)
+        if padding not in ("same", "valid"):
+            pair("Conv2d", "padding", padding, 0)  # type: ignore[arg-type]
         fan_in = in_channels // groups * math.prod(window)
         self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)
         self.bias = _uniform(fan_in, out_channels) if bias else None

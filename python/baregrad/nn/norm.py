@@ -94,6 +94,8 @@ class LayerNorm(Module):
         bias: bool = True,
     ) -> None:
         self.normalized_shape = sizes("LayerNorm", (normalized_shape,))
+        for length in self.normalized_shape or (0,):
+            integer("LayerNorm", "normalized_shape", length, 1)
         self.eps, self.elementwise_affine = number("LayerNorm", "eps", eps, 0), elementwise_affine
         shape = self.normalized_shape
         self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None

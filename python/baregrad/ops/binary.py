@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..autograd import Function
 from ..backend import backend_of, kernels
 from ..typing import Array, Shape
-from .arguments import NUMBERS, Operand, floating, is_tensor, number, promoted
+from .arguments import NUMBERS, Operand, floating, is_tensor, number, operand, promoted
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -218,4 +218,6 @@ def in_place(x: Tensor, function: type[Binary], other: Operand) -> Tensor:
 
 
 def _scaled(op: str, x: Operand, alpha: float) -> Any:
-    return x if number(op, "alpha", alpha) == 1 else x * alpha
+    if number(op, "alpha", alpha) == 1:
+        return x
+    return x * alpha if isinstance(x, NUMBERS) else operand(op, "an operand", x) * alpha

@@ -14,6 +14,7 @@ from .arguments import (
     Operand,
     dimension,
     dimensions,
+    integer,
     is_contiguous,
     is_tensor,
     numpy_names,
@@ -145,14 +146,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 @numpy_names
 def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Views of x along dim: of split_size each, the last perhaps less, or of the sizes listed."""
-    axis = dimension("split", dim, operand("split", "x", x).ndim)
-    length = x.shape[axis]
+    length, axis = _length("split", x, dim), dimension("split", dim, x.ndim)
     if isinstance(split_size, (tuple, list)):
         parts = sizes("split", split_size)
     else:
-        (step,) = sizes("split", (split_size,))
-        if step < 1:
-            raise ValueError(f"[split] split_size is {split_size}, expected at least 1")
+        step = integer("split", "split_size", split_size, 1)
         parts = tuple(min(step, length - start) for start in range(0, length, step)) or (0,)
     if sum(parts) != length or min(parts) < 0:
         raise ValueError(f"[split] the sizes are {parts}, expected a sum of {length}")
@@ -165,10 +163,8 @@ def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Ten
 @numpy_names
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of x along dim, of equal length but for the last."""
-    (count,) = sizes("chunk", (chunks,))
-    if count < 1:
-        raise ValueError(f"[chunk] chunks is {chunks}, expected at least 1")
-    length = x.shape[dimension("chunk", dim, operand("chunk", "x", x).ndim)]
+    count = integer("chunk", "chunks", chunks, 1)
+    length = _length("chunk", x, dim)
     return split(x, max(-(-length // count), 1), dim)
 
 
@@ -198,6 +194,13 @@ def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
         x = x[tuple(slice(max(-b, 0), n + min(a, 0)) for (b, a), n in cut)]
     added = [(max(before, 0), max(after, 0)) for before, after in pairs]
     return Pad.apply(x, widths=added, value=value) if any(map(any, added)) else x
+
+
+def _length(op: str, x: Tensor, dim: int) -> int:
+    axis = dimension(op, dim, operand(op, "x", x).ndim)
+    if x.ndim == 0:
+        raise ValueError(f"[{op}] x has shape (), expected at least one axis")
+    return x.shape[axis]
 
 
 def _tensors(op: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:

@@ -54,6 +54,9 @@ def layer_norm(
         bias = x._made(x._backend.full(shape, 0.0, x.dtype), None)
     same_device(op, weight=operand(op, "weight", weight), x=x, bias=operand(op, "bias", bias))
     same_floats(op, weight=weight, x=x, bias=bias)
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value.shape != shape:
+            raise ValueError(f"[{op}] {name} has shape {value.shape}, expected {shape}")
     d = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), d)
     out = LayerNorm.apply(rows, weight.reshape(d), bias.reshape(d), epsilon=eps)

@@ -60,8 +60,7 @@ def permuted(x: Array, axes: Sequence[int]) -> Array:
 
 def reshape(x: Tensor, *shape: int | Shape) -> Tensor:
     """The same elements under another shape, without a copy if possible; one length may be -1."""
-    operand("reshape", "x", x)
-    return Reshape.apply(x, shape=sizes("reshape", shape))._views(x)
+    return _reshaped("reshape", operand("reshape", "x", x), shape)
 
 
 def view(x: Tensor, *shape: int | Shape) -> Tensor:
@@ -70,7 +69,19 @@ def view(x: Tensor, *shape: int | Shape) -> Tensor:
         raise RuntimeError(
             f"[view] the tensor, {x.shape}, is not contiguous, expected x.reshape or x.contiguous()"
         )
-    return Reshape.apply(x, shape=sizes("view", shape))._views(x)
+    return _reshaped("view", x, shape)
+
+
+def _reshaped(op: str, x: Tensor, shape: Sequence[int | Shape]) -> Tensor:
+    wanted = sizes(op, shape)
+    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
+        raise ValueError(f"[{op}] shape is {wanted}, expected lengths, of which one may be -1")
+    try:
+        return Reshape.apply(x, shape=wanted)._views(x)
+    except ValueError:
+        raise ValueError(
+            f"[{op}] x has shape {x.shape}, whose {x.numel()} elements do not fit {wanted}"
+        ) from None
 
 
 @numpy_names
