@@ -211,7 +211,7 @@ def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
             return a, scalar(a, b, dtype)
     tensors = {name: value for name, value in (("a", a), ("b", b)) if is_tensor(value)}
     for name, value in (("a", a), ("b", b)):
-        if name not in tensors and not isinstance(value, NUMBERS):
+        if name not in tensors and not (tensors and isinstance(value, NUMBERS)):
             operand(op, name, value)
     same_device(op, **tensors)
     like, dtype = next(iter(tensors.values())), result_type(a, b)

@@ -176,7 +176,8 @@ def std(x: Tensor, dim: Dims = None, keepdim: bool = False, *, correction: float
 
     Where it is 0 its derivative is taken as 0.
     """
-    v = var(x, dim, keepdim, correction=correction)
+    axes = dimensions("std", dim, _floats("std", x).ndim)
+    v = var(x, axes, keepdim, correction=number("std", "correction", correction))
     zero = v == 0
     return where(zero, 0, where(zero, 1, v).sqrt())
 
@@ -204,7 +205,7 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
     The gradient goes to the index found; without dim, equals share it. `amax` has no indices.
     """
     if dim is None:
-        return amax(x, None, keepdim)
+        return _extreme(Largest, "max", x, None, keepdim)
     return _along(LargestAlong, "max", x, dim, keepdim)
 
 
@@ -219,7 +220,7 @@ def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
     The gradient goes to the index found; without dim, equals share it. `amin` has no indices.
     """
     if dim is None:
-        return amin(x, None, keepdim)
+        return _extreme(Smallest, "min", x, None, keepdim)
     return _along(SmallestAlong, "min", x, dim, keepdim)
 
 

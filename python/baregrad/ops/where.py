@@ -9,6 +9,7 @@ from ..backend import kernels
 from ..typing import Array
 from .arguments import (
     BOOL,
+    NUMBERS,
     Operand,
     is_tensor,
     operand,
@@ -51,6 +52,9 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
         raise TypeError(
             f"[where] condition has dtype {condition.dtype}, expected bool: use condition != 0"
         )
+    for name, value in (("a", a), ("b", b)):
+        if not isinstance(value, NUMBERS):
+            operand("where", name, value)
     if not is_tensor(a) and not is_tensor(b):
         a = scalar(condition, a, result_type(a, b))
     x, y = promoted("where", a, b)
