@@ -36,14 +36,14 @@ def tensor(
 
 
 def from_numpy(array: NDArray) -> Tensor:
-    """A tensor that shares the memory of a NumPy array: what changes one changes the other."""
+    """A tensor of the shape and memory of a NumPy array: what changes one changes the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"[from_numpy] array is a {type(array).__name__}, expected a NumPy array")
     return Tensor(array)
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor that shares the memory of another library's array or tensor, on the CPU."""
+    """A tensor of the shape and memory of another library's array or tensor, on the CPU."""
     if not hasattr(source, "__dlpack__"):
         kind = type(source).__name__
         raise TypeError(f"[from_dlpack] source is a {kind}, expected what has __dlpack__")

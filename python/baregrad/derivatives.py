@@ -26,7 +26,7 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The derivative of the sum of outputs, times grad_outputs, for each input; no `.grad` changes.
 
-    RuntimeError for an input that no output depends on, unless `allow_unused`: then it is None.
+    Each has the shape of its input, grad_outputs those of outputs, 1 for one element. RuntimeError for an input that no output depends on, unless `allow_unused`: then it is None.
     """
     results, sources = _tensors("grad", "outputs", outputs), _tensors("grad", "inputs", inputs)
     upstream = (None,) * len(results) if grad_outputs is None else _tuple(grad_outputs)
@@ -67,6 +67,9 @@ def gradcheck(
     rtol: float = 1e-3,
 ) -> bool:
     """Compare every derivative of f at `inputs`, float64, with central differences of step eps.
+
+    Inputs and result may have any shape; what every element of one does to every element of the
+    other is compared.
 
     Returns True, or raises AssertionError with the first place where they are further apart than
     atol + rtol |difference quotient|.
@@ -131,5 +134,6 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:  # noqa: N802
-    """The tensor itself: since PyTorch 0.4 a tensor is its own Variable (lecture 004's listing)."""
-    return operand("Variable", "data", data).requires_grad_() if requires_grad else data
+    """The tensor itself, of any shape: since PyTorch 0.4 it is its own Variable (lecture 004)."""
+    tensor = operand("Variable", "data", data)
+    return tensor.requires_grad_() if requires_grad else tensor

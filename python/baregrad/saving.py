@@ -34,7 +34,7 @@ def save(
     path: str | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a model, or tensors by name such as a state_dict, to the safetensors file `path`.
+    """Write a model, or tensors of any shape by name, as a state_dict, to the safetensors file `path`.
 
     A model made of this package's layers alone is saved with how it was made, so that `bg.load`
     gives it back; of any other model the tensors. `metadata` is text by name for the header. The

@@ -39,7 +39,7 @@ _ANY_HISTORY = -1  # of a detached tensor: what a graph does to its memory is no
 class Tensor(Methods, Protocols):
     """An array on a device that autograd can follow. Make one with `bg.tensor` or `bg.from_numpy`.
 
-    `array` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
+    Of any shape, () included. `array` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
     """
 
     __slots__ = (
@@ -193,7 +193,8 @@ class Tensor(Methods, Protocols):
         """Add the derivative of this tensor, times `gradient`, to `.grad` of every leaf below it.
 
         `gradient` has the shape of this tensor and may be left out if that is one element. The
-        graph is freed unless `retain_graph`. Second derivatives are not offered.
+        graph is freed unless `retain_graph`: RuntimeError for a second pass, or where nothing asks
+        for gradients. NotImplementedError for create_graph: there are no second derivatives.
         """
         if create_graph:
             raise NotImplementedError("[backward] create_graph=True: no second derivatives here")

@@ -174,7 +174,7 @@ class Sequential:
     def evaluate(
         self, x: ArrayLike, y: ArrayLike, batch_size: int = 32, verbose: int = 1
     ) -> float | list[float]:
-        """The loss over x and y; with metrics a list [loss, accuracy]."""
+        """The loss over x (n, ...) and y (n, ...); with metrics a list [loss, accuracy]."""
         loss = self._compiled("evaluate")
         data = TensorDataset(*self._pair("evaluate", x, y, verbose))
         metrics = train.evaluate(self._body(), DataLoader(data, batch_size), loss)

@@ -134,7 +134,7 @@ class AvgPool2d(MaxPool2d):
 
 
 class Dropout(Module):
-    """In training input / (1 - p) with probability 1 - p, else 0; in eval the input (slide 32)."""
+    """In training each element / (1 - p) with probability 1 - p, else 0; in eval as is (slide 32)."""
 
     def __init__(self, p: float = 0.5) -> None:
         self.p = number("Dropout", "p", p, 0, 1)

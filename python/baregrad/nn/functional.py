@@ -41,7 +41,7 @@ def _dim(op: str, input: Tensor, dim: int | None) -> int:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """input / (1 - p) with probability 1 - p, else 0 (lecture 000, slide 32); or just the input."""
+    """Every element / (1 - p) with probability 1 - p, else 0 (lecture 000, slide 32); or all as is."""
     return ops.dropout(input, p) if training else operand("dropout", "input", input)
 
 

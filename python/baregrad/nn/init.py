@@ -39,13 +39,13 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Uniform in [a, b). Returns the tensor."""
+    """Every element uniform in [a, b). Returns the tensor."""
     shape, low = operand("uniform_", "tensor", tensor).shape, number("uniform_", "a", a)
     return _write(tensor, generator().uniform(low, number("uniform_", "b", b, low), shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Normal with this mean and standard deviation. Returns the tensor."""
+    """Every element normal with this mean and standard deviation. Returns the tensor."""
     shape, centre = operand("normal_", "tensor", tensor).shape, number("normal_", "mean", mean)
     return _write(tensor, generator().normal(centre, number("normal_", "std", std, 0), shape))
 
@@ -67,7 +67,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Uniform, of variance gain^2 / mean of both fans (Glorot and Bengio, 2010); for tanh."""
+    """tensor (o, c, ...) uniform, of variance gain^2 / mean fan (Glorot and Bengio, 2010); for tanh."""
     bound = number("init", "gain", gain, 0) * math.sqrt(
         6 / sum(_fans(tensor))
     )  # U(-b, b) has variance b^2 / 3
@@ -75,14 +75,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Normal, of variance gain^2 / mean of both fans (Glorot and Bengio, 2010); for tanh."""
+    """tensor (o, c, ...) normal, of variance gain^2 / mean fan (Glorot and Bengio, 2010); for tanh."""
     return normal_(tensor, 0.0, number("init", "gain", gain, 0) * math.sqrt(2 / sum(_fans(tensor))))
 
 
 def kaiming_uniform_(
     tensor: Tensor, a: float = 0.0, mode: Fan = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
-    """Uniform, of variance gain^2 / fan (He et al., 2015); for ReLU. `a` is leaky_relu's slope."""
+    """tensor (o, c, ...) uniform, of variance gain^2 / fan (He et al., 2015); a: slope of leaky_relu."""
     bound = math.sqrt(3) * _kaiming(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
 
@@ -90,7 +90,7 @@ def kaiming_uniform_(
 def kaiming_normal_(
     tensor: Tensor, a: float = 0.0, mode: Fan = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Tensor:
-    """Normal, of variance gain^2 / fan (He et al., 2015); for ReLU. `a` is leaky_relu's slope."""
+    """tensor (o, c, ...) normal, of variance gain^2 / fan (He et al., 2015); a: slope of leaky_relu."""
     return normal_(tensor, 0.0, _kaiming(tensor, a, mode, nonlinearity))
 
 

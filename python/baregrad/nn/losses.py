@@ -52,13 +52,13 @@ def _alike(op: str, input: Tensor, target: Tensor) -> None:
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """(input - target)^2 (lecture 000, slide 3)."""
+    """(input - target)^2 of every element (lecture 000, slide 3)."""
     _alike("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """|input - target|; its derivative at 0 is 0."""
+    """|input - target| of every element; its derivative at 0 is 0."""
     _alike("l1_loss", input, target)
     return _reduced("l1_loss", (input - target).abs(), reduction)
 
@@ -66,7 +66,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> 
 def huber_loss(
     input: Tensor, target: Tensor, *, reduction: Reduction = "mean", delta: float = 1.0
 ) -> Tensor:
-    """d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2)."""
+    """Of every element d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2)."""
     if not number("huber_loss", "delta", delta) > 0:
         raise ValueError(f"[huber_loss] delta is {delta}, expected more than 0")
     _alike("huber_loss", input, target)
@@ -78,7 +78,7 @@ def huber_loss(
 def smooth_l1_loss(
     input: Tensor, target: Tensor, *, reduction: Reduction = "mean", beta: float = 1.0
 ) -> Tensor:
-    """huber_loss with delta = beta, over beta; with beta 0 it is l1_loss."""
+    """huber_loss with delta = beta, over beta, of every element; with beta 0 it is l1_loss."""
     _alike("smooth_l1_loss", input, target)
     if number("smooth_l1_loss", "beta", beta, 0) == 0:
         return l1_loss(input, target, reduction=reduction)
@@ -86,7 +86,7 @@ def smooth_l1_loss(
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """-target log input - (1 - target) log(1 - input) (lecture 000, slide 3); a log is at least -100."""
+    """-t log p - (1 - t) log(1 - p) of every element (lecture 000, slide 3); a log is at least -100."""
     _alike("binary_cross_entropy", input, target)
     each = ops.binary_xent(input, target)
     return _reduced("binary_cross_entropy", each, reduction)

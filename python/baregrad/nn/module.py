@@ -37,7 +37,7 @@ class Module:
         return self
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What calling the module does; each subclass defines it."""
+        """What calling the module does; a subclass defines it, else it is a NotImplementedError."""
         raise NotImplementedError(f"[{type(self).__name__}] the class defines no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -53,7 +53,7 @@ class Module:
         return RemovableHandle(vars(self).setdefault("_forward_hooks", {}), hook)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Set a tensor that is not learned, but moves and, if persistent, is saved with the rest."""
+        """Set a tensor of any shape that is not learned, but moves and, if persistent, is saved too."""
         instance("register_buffer", "name", name, str, "text")
         instance("register_buffer", name, tensor, (Tensor, type(None)), "a Tensor")
         vars(self).setdefault("_buffers", {})[name] = persistent

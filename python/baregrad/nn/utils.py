@@ -17,10 +17,10 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients alike, in place, so that their norm together is at most max_norm.
+    """Scale all gradients, of any shapes, in place, so that their norm together is at most max_norm.
 
     Returns the norm before: the root of the sum of squares over all parameters, or for another
-    norm_type p the p-th root of the sum of |g|^p, for infinity the largest |g|.
+    norm_type p the p-th root of the sum of |g|^p; RuntimeError if it must be finite and is not.
     """
     op, one = "clip_grad_norm_", isinstance(parameters, Tensor)
     some: list[Any] = [parameters] if one else several(op, "parameters", parameters)

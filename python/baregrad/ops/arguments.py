@@ -102,7 +102,7 @@ def number(op: str, name: str, value: Any, low: float = -math.inf, high: float =
 def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
     """value, if it is an integer, and at least `least` where that is given."""
     try:
-        found = operator.index(None if isinstance(value, bool) else value)
+        found = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
     except TypeError:
         kind = type(value).__name__
         raise TypeError(f"[{op}] {name} is a {kind}, expected an integer") from None

@@ -180,22 +180,22 @@ def minimum(a: Operand, b: Operand) -> Tensor:
 
 
 def add_(x: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """x += alpha other, in place."""
+    """x += alpha other, broadcast, in place."""
     return in_place(x, Add, _scaled("add_", other, alpha))
 
 
 def sub_(x: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """x -= alpha other, in place."""
+    """x -= alpha other, broadcast, in place."""
     return in_place(x, Sub, _scaled("sub_", other, alpha))
 
 
 def mul_(x: Tensor, other: Operand) -> Tensor:
-    """x *= other, in place."""
+    """x *= other, broadcast, in place."""
     return in_place(x, Mul, other)
 
 
 def div_(x: Tensor, other: Operand) -> Tensor:
-    """x /= other, in place. TypeError if x holds integers."""
+    """x /= other, broadcast, in place. TypeError if x holds integers."""
     if x.dtype.kind != "f":
         raise TypeError(f"[div_] the tensor has dtype {x.dtype}, expected float32 or float64")
     return in_place(x, Div, other)

@@ -102,7 +102,7 @@ class Flip(Function):
 
 
 def clone(x: Tensor) -> Tensor:
-    """A copy in memory of its own, through which gradients flow."""
+    """A copy of the same shape, in memory of its own, through which gradients flow."""
     return Clone.apply(operand("clone", "x", x))
 
 

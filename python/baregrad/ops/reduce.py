@@ -172,7 +172,7 @@ def var(x: Tensor, dim: Dims = None, keepdim: bool = False, *, correction: float
 
 @numpy_names
 def std(x: Tensor, dim: Dims = None, keepdim: bool = False, *, correction: float = 1) -> Tensor:
-    """The square root of var, so with n - 1, as in PyTorch; NumPy's default is correction=0.
+    """The square root of var over dim, with n - 1, as in PyTorch; NumPy's default is correction=0.
 
     Where it is 0 its derivative is taken as 0.
     """

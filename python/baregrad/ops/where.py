@@ -73,7 +73,7 @@ def clamp(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> 
 
 
 def clamp_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """As clamp, in place."""
+    """Every element clamped to min and max, in place."""
     recorded = x._prepare_change("clamp_")
     result = clamp(x, min, max)
     same_floats("clamp_", x=x, result=result)
