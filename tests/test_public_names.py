@@ -54,6 +54,29 @@ def test_a_docstring_without_shapes_is_seen() -> None:
         assert SHAPES.search(text)
 
 
+# What a lecture or a paper defines: its docstring says which.
+SOURCED = (
+    "bg.relu", "bg.sigmoid", "bg.softmax", "bg.tanh", "nn.BCELoss", "nn.BatchNorm1d",
+    "nn.BatchNorm2d", "nn.Conv2d", "nn.CrossEntropyLoss", "nn.Dropout", "nn.ELU", "nn.Embedding",
+    "nn.GELU", "nn.HuberLoss", "nn.LayerNorm", "nn.LeakyReLU", "nn.LogSoftmax", "nn.MSELoss",
+    "nn.MaxPool2d", "nn.ReLU", "nn.SiLU", "nn.Sigmoid", "nn.SmoothL1Loss", "nn.Softmax", "nn.Tanh",
+    "nn.functional.batch_norm", "nn.functional.binary_cross_entropy", "nn.functional.conv2d",
+    "nn.functional.dropout", "nn.functional.elu", "nn.functional.gelu", "nn.functional.layer_norm",
+    "nn.functional.leaky_relu", "nn.functional.max_pool2d", "nn.functional.mse_loss",
+    "nn.functional.silu", "nn.functional.softmax", "nn.init.kaiming_normal_",
+    "nn.init.kaiming_uniform_", "nn.init.xavier_normal_", "nn.init.xavier_uniform_", "optim.Adam",
+    "optim.AdamW", "optim.SGD", "optim.lr_scheduler.CosineAnnealingLR",
+    "optim.lr_scheduler.InverseSqrtLR", "optim.lr_scheduler.StepLR", "train.fit", "data.cifar100",
+    "data.digits", "data.mnist",
+)  # fmt: skip
+SOURCE = re.compile(r"lecture 00[0234]|slide \d+|(?:al\.|[A-Z][a-z]+),? (?:19|20)\d\d\b|Source: ")
+
+
+@pytest.mark.parametrize("name", SOURCED)
+def test_says_where_its_formula_is_from(name: str) -> None:
+    assert SOURCE.search(inspect.getdoc(NAMES[name]) or "")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_test_uses_it(name: str) -> None:
     word = re.compile(rf"\b{re.escape(name.rpartition('.')[2])}\b")

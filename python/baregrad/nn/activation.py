@@ -43,13 +43,13 @@ class ReLU(FunctionModule):
 
 
 class Sigmoid(FunctionModule):
-    """1 / (1 + exp(-input)) of every element."""
+    """1 / (1 + exp(-input)) of every element (lecture 000, slide 24)."""
 
     function, fuses = staticmethod(F.sigmoid), "sigmoid"
 
 
 class Tanh(FunctionModule):
-    """The hyperbolic tangent of every element."""
+    """The hyperbolic tangent of every element (lecture 000, slide 24)."""
 
     function, fuses = staticmethod(F.tanh), "tanh"
 
@@ -61,7 +61,7 @@ class GELU(FunctionModule):
 
 
 class SiLU(FunctionModule):
-    """input sigmoid(input) of every element."""
+    """input sigmoid(input) of every element (Elfwing et al., 2018)."""
 
     function = staticmethod(F.silu)
 
@@ -73,7 +73,7 @@ class Softplus(FunctionModule):
 
 
 class LeakyReLU(FunctionModule):
-    """Every element, times negative_slope where it is below 0."""
+    """Every element, times negative_slope where it is below 0 (lecture 004)."""
 
     function = staticmethod(F.leaky_relu)
 
@@ -82,7 +82,7 @@ class LeakyReLU(FunctionModule):
 
 
 class ELU(FunctionModule):
-    """Every element, but alpha (exp(input) - 1) where it is below 0."""
+    """Every element, but alpha (exp(input) - 1) where it is below 0 (Clevert et al., 2016)."""
 
     function = staticmethod(F.elu)
 
@@ -91,7 +91,7 @@ class ELU(FunctionModule):
 
 
 class Softmax(FunctionModule):
-    """exp(input) / sum of exp(input) along dim."""
+    """exp(input) / sum of exp(input) along dim (lecture 000, slide 22)."""
 
     function = staticmethod(F.softmax)
 
@@ -100,7 +100,7 @@ class Softmax(FunctionModule):
 
 
 class LogSoftmax(Softmax):
-    """The logarithm of softmax along dim."""
+    """The logarithm of softmax along dim (lecture 004, the listing of PyTorch)."""
 
     function = staticmethod(F.log_softmax)
 
@@ -116,7 +116,7 @@ class Flatten(FunctionModule):
 
 
 class MaxPool2d(FunctionModule):
-    """input (n, c, h, w) -> (n, c, oh, ow): the largest of every window, the first of equals."""
+    """input (n, c, h, w) -> (n, c, oh, ow): the largest of every window (lecture 002, pooling)."""
 
     function = staticmethod(F.max_pool2d)
 

@@ -20,7 +20,7 @@ sigmoid, tanh, flatten = ops.sigmoid, ops.tanh, ops.flatten
 
 
 def softmax(input: Tensor, dim: int | None = None) -> Tensor:
-    """exp(input) / sum of exp(input) along dim, which should be given."""
+    """exp(input) / sum of exp(input) along dim, which should be given (lecture 000, slide 22)."""
     return ops.softmax(input, _dim("softmax", input, dim))
 
 

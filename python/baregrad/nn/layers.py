@@ -41,7 +41,7 @@ class Conv2d(Module):
     """input (n, in_channels, h, w) -> (n, out_channels, oh, ow): weight on every window, plus bias.
 
     weight (out_channels, in_channels / groups, kh, kw). Sizes are integers or pairs for rows and
-    columns; padding may be "valid", none, or with stride 1 "same".
+    columns; padding may be "valid", none, or with stride 1 "same" (lecture 002, convolution).
     """
 
     fusible = True  # with the activation after it, in Sequential
@@ -84,7 +84,7 @@ class Conv2d(Module):
 class Embedding(Module):
     """input (...) int64 -> rows of weight (num_embeddings, embedding_dim), (..., embedding_dim).
 
-    weight starts normal, but row padding_idx is 0 and learns nothing.
+    weight starts normal, but row padding_idx is 0 and learns nothing (lecture 002, embedding).
     """
 
     def __init__(

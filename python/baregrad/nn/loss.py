@@ -15,7 +15,7 @@ class _Loss(FunctionModule):
 
 
 class MSELoss(_Loss):
-    """(input - target)^2 of two tensors of one shape."""
+    """(input - target)^2 of two tensors of one shape (lecture 000, slide 3)."""
 
     function = staticmethod(F.mse_loss)
 
@@ -27,7 +27,7 @@ class L1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """A square up to delta, straight beyond; the derivative is at most delta."""
+    """A square up to delta, straight beyond: its derivative is at most delta (Huber, 1964)."""
 
     function = staticmethod(F.huber_loss)
 
@@ -37,7 +37,7 @@ class HuberLoss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """HuberLoss with delta = beta, over beta; the derivative is at most 1."""
+    """HuberLoss with delta = beta, over beta: its derivative is at most 1 (Girshick, 2015)."""
 
     function = staticmethod(F.smooth_l1_loss)
 
@@ -47,7 +47,7 @@ class SmoothL1Loss(_Loss):
 
 
 class BCELoss(_Loss):
-    """-target log input - (1 - target) log(1 - input), of probabilities; finite at 0 and 1."""
+    """-t log p - (1 - t) log(1 - p), of probabilities; finite at 0 and 1 (lecture 000, slide 3)."""
 
     function = staticmethod(F.binary_cross_entropy)
 
@@ -82,7 +82,7 @@ class NLLLoss(_Loss):
 class CrossEntropyLoss(NLLLoss):
     """input (n, c), target (n,) int64 or (n, c) probabilities -> -log softmax(input)[target].
 
-    `weight` (c,) multiplies the loss of each class; labels ignore_index cost nothing.
+    `weight` (c,) multiplies the loss of each class; ignore_index costs nothing (lecture 002, loss).
     """
 
     function = staticmethod(F.cross_entropy)

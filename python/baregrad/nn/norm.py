@@ -65,7 +65,7 @@ class BatchNorm1d(_BatchNorm):
     """input (n, num_features) or (n, num_features, l) -> the same, each feature with mean 0, variance 1.
 
     Then times weight, plus bias. In eval it uses running_mean and running_var, buffers that training
-    moves by `momentum` towards each batch; momentum None makes them the mean over all batches.
+    moves by `momentum` towards each batch; None makes them the mean of all (lecture 000, slide 28).
     """
 
     ndims, expected = (2, 3), "(n, {0}) or (n, {0}, l)"

@@ -76,7 +76,7 @@ def conv2d(
     """x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).
 
     padding is a width or "valid" or, with stride 1, "same". activation, the name of an elementwise
-    op such as "relu", follows in the same pass where it can.
+    op such as "relu", follows in the same pass where it can. Source: lecture 002, convolution.
     """
     given = {"weight": weight, "x": x, **({} if bias is None else {"bias": bias})}
     for name, value in given.items():

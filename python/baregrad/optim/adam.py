@@ -12,7 +12,7 @@ from .optimizer import Arrays, Group, Optimizer, Params
 
 
 class Adam(Optimizer):
-    """param -= lr m' / (sqrt(v') + eps); m', v' are the corrected means of g and g^2 (algorithm 1).
+    """param -= lr m' / (sqrt(v') + eps), m', v' corrected means of g, g^2 (Kingma and Ba, 2015).
 
     g = grad + weight_decay param. eps stands outside the root, as in the paper, lecture 004 and
     PyTorch; lecture 000, slide 12, has it inside. An lr of 0.1, as lecture 004 prints, diverges on
@@ -67,7 +67,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay stays out of the means: param *= 1 - lr weight_decay beside the step."""
+    """Adam, but param *= 1 - lr weight_decay beside the step (Loshchilov and Hutter, 2019)."""
 
     fixed: ClassVar[dict[str, Any]] = {**Adam.fixed, "decoupled_weight_decay": True}
 
