@@ -45,15 +45,15 @@ class Optimizer:
 
     def add_param_group(self, param_group: Group) -> None:
         """Take in more parameters: {"params": ...} and the options in which they differ."""
-        if "params" not in instance(self._name, "a group", param_group, dict, "a dict"):
+        wanted, op = "a dict with 'params'", self._name
+        if "params" not in instance(op, "a group", param_group, dict, wanted):
             raise ValueError(f"{self._tag} a group has no 'params', expected some")
         params = param_group["params"]
-        one = isinstance(params, Tensor)
-        params = [params] if one else several(self._name, "params", params)
+        params = [params] if isinstance(params, Tensor) else several(op, "params", params)
         group = {**self.defaults, **param_group, "params": params}
         for index, param in enumerate(params):
             name = f"params[{index}]"
-            if not instance(self._name, name, param, Tensor, "a Tensor").is_leaf:
+            if not instance(op, name, param, Tensor, "a Tensor").is_leaf:
                 raise ValueError(f"{self._tag} an op made {name}, expected a leaf")
         every = [*self._params(), *params]
         if len(set(every)) < len(every):
