@@ -19,6 +19,9 @@ marked with a dot: `bg.exp(x)` is `x.exp()`.
 
 Beside the names there are operators: `+ - * / ** @` and their in-place forms, `== != < <= > >=`, `~ & | ^` of masks, `x[...]` and
 `x[...] = y`, and `len`, `iter`, `in`, `float`, `int`, `bool`, `format`, `copy.deepcopy`, `pickle`, `numpy.asarray` and DLPack.
+
+An argument of a wrong type is a TypeError, a number or shape that does not fit a ValueError, an index, dimension or label outside an IndexError,
+a file that cannot be read or written an OSError: one sentence says what came and what was expected. What else a name raises, its docstring says.
 """
 CONSTANTS = {
     "float32": "The fast type.",

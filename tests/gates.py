@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import baregrad as bg
 import numpy as np
 from baregrad.cases import Arguments, Case, conv2d, gemm, unit_roundoff
-from baregrad.cases.window import Windows, gamma
 from baregrad.cases.check import exact_result
+from baregrad.cases.window import Windows, gamma
 from compare import assert_within
 
 Rng = np.random.Generator

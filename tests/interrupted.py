@@ -105,16 +105,16 @@ def epoch() -> Call:
 
 
 def steps(optimizer: bg.optim.Optimizer) -> set[int]:
-    states = [optimizer.state.get(p, {}) for group in optimizer.param_groups for p in group["params"]]
+    states = [
+        optimizer.state.get(p, {}) for group in optimizer.param_groups for p in group["params"]
+    ]
     return {state.get("step", 0) for state in states}
 
 
 def fit() -> Call:
     model, x, labels = network()
     optimizer = bg.optim.Adam(model.parameters(), lr=1e-3)
-    return lambda: bg.train.fit(
-        model, (x, labels), optimizer=optimizer, epochs=1, progress=False
-    )
+    return lambda: bg.train.fit(model, (x, labels), optimizer=optimizer, epochs=1, progress=False)
 
 
 WORKS: dict[str, Callable[[], Call]] = {

@@ -10,7 +10,7 @@ import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import Tensor, _cpu, ops
-from baregrad.autograd import Function
+from baregrad.autograd import Function, Variable, Version
 from baregrad.nn import functional as F  # noqa: N812
 from test_references import numeric_gradient
 
@@ -360,6 +360,38 @@ def test_a_view_shares_the_version_of_its_base() -> None:
     bg.optim.Adam([w]).step()
     with pytest.raises(RuntimeError, match="changed in place"):
         y.backward()
+
+
+def test_a_version_counts_the_changes_and_those_that_a_graph_knows() -> None:
+    x = bg.zeros(3)
+    assert isinstance(x._version, Version)
+    x[1:].add_(1)
+    assert (x._version.number, x._version.recorded) == (1, 0)
+    x.mul_(bg.ones(3).requires_grad_())
+    assert (x._version.number, x._version.recorded) == (2, 1)
+
+
+def test_a_variable_is_the_tensor_itself() -> None:
+    x = bg.ones(2)
+    assert Variable(x) is x
+    assert not x.requires_grad
+    assert Variable(x, requires_grad=True).requires_grad
+
+
+def test_the_first_of_several_results_has_the_gradient() -> None:
+    class Halves(Function):
+        def forward(self, x: Any) -> tuple[Any, Any]:
+            return ops.binary.kernels(x).add(x, x), x
+
+        def backward(self, dout: Any) -> tuple[Any]:
+            return (ops.binary.kernels(dout).add(dout, dout),)
+
+    x = bg.ones(2).requires_grad_()
+    twice, same = Halves.apply_all(x)
+    assert not same.requires_grad
+    twice.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0, 2.0]
 
 
 def test_walks_a_graph_deeper_than_the_stack() -> None:

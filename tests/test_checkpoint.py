@@ -385,7 +385,7 @@ def test_what_is_given_to_fit_has_to_fit(tmp_path):
     for arguments, error, sentence in (
         ({"optimizer": bg.optim.SGD(other.parameters(), lr=1.0)}, ValueError, "no parameter of the model"),
         ({"optimizer": "adam"}, TypeError, "optimizer is a str, expected one of baregrad.optim"),
-        ({"loss": "mse"}, TypeError, "loss is 'mse', expected a function"),
+        ({"loss": "mse"}, TypeError, "loss is a str, expected a function"),
     ):  # fmt: skip
         with pytest.raises(error, match=sentence):
             fit(model, loader, epochs=1, progress=False, **arguments)

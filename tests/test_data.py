@@ -8,7 +8,7 @@ import baregrad as bg
 import numpy as np
 import opaque
 import pytest
-from baregrad.utils.data import DataLoader, TensorDataset
+from baregrad.utils.data import DataLoader, Dataset, TensorDataset
 
 
 class Squares:
@@ -33,6 +33,19 @@ def seen(loader: DataLoader) -> list[int]:
 
 
 # TensorDataset
+
+
+def test_a_dataset_is_what_has_a_length_and_items():
+    dataset: Dataset = Squares(3)
+    assert [batch[1].tolist() for batch in DataLoader(dataset)] == [[[0, 1]], [[1, 1]], [[4, 1]]]
+
+
+def test_splits_are_made_of_pairs_of_arrays():
+    parts = [(np.ones((n, 2), np.float32), np.arange(n)) for n in (3, 2, 1)]
+    splits = bg.data.Splits.of(parts, "abc")
+    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [3, 2, 1]
+    assert splits.classes == ("a", "b", "c")
+    assert splits.encoding == {}
 
 
 def test_a_tensor_dataset_gives_samples_and_batches():

@@ -26,6 +26,17 @@ def followed(scheduler, steps: int) -> list[float]:
     return rates
 
 
+def test_a_schedule_of_your_own_says_the_rate_of_each_group():
+    class Halved(lr_scheduler.LRScheduler):
+        def _rate(self, base, t, group):
+            return base / (1 + t + group)
+
+    own = Halved(optimizer(0.8, 0.6))
+    assert own.get_last_lr() == [0.8, 0.3]
+    own.step()
+    assert own.get_last_lr() == [0.4, pytest.approx(0.2)]
+
+
 SCHEDULES = pytest.mark.parametrize(
     ("name", "arguments", "formula"),
     [

@@ -192,6 +192,14 @@ class Counter(nn.Module):
         return x
 
 
+def test_a_module_says_what_stands_between_its_parentheses():
+    class Scaled(nn.Module):
+        def extra_repr(self):
+            return "by 2"
+
+    assert repr(nn.Sequential(Scaled())) == "Sequential(\n  (0): Scaled(by 2)\n)"
+
+
 def test_buffers_are_listed_saved_and_moved_but_not_learned(device):
     model = nn.Sequential(Counter(), nn.ReLU())
     assert [name for name, _ in model.named_parameters()] == ["0.scale"]
@@ -336,6 +344,16 @@ def test_loading_names_every_fault_and_changes_nothing():
     )
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def test_loading_what_is_no_numbers_changes_nothing():
+    layer, state = nn.Linear(2, 2), nn.Linear(2, 2).state_dict()
+    before = layer.state_dict()
+    with pytest.raises(
+        TypeError, match=r"\[load_state_dict\] data has dtype <U1, expected float32"
+    ):
+        layer.load_state_dict({**state, "bias": ["a", "b"]})
+    assert all((before[name] == value).all() for name, value in layer.state_dict().items())
 
 
 def test_loading_not_strictly_reports_names_but_still_refuses_shapes():

@@ -75,13 +75,13 @@ class Function:
 
     @classmethod
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
-        """Run forward on the inputs' arrays; remember this Function if a gradient may be asked."""
+        """Run forward on the inputs, of any shape; remember this Function if a gradient may be asked."""
         function = cls()._over(inputs)
         return function._gives(inputs, function.forward(*[t.array for t in inputs], **options))
 
     @classmethod
     def apply_all(cls, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        """As apply, for a forward that returns several arrays."""
+        """As apply, for a forward of several arrays of any shape; only the first has a gradient."""
         function = cls()._over(inputs)
         array, *others = function.forward(*[t.array for t in inputs], **options)
         return function._gives(inputs, array), *[inputs[0]._made(x, None) for x in others]
@@ -136,7 +136,7 @@ def backward(
 ) -> None:
     """Add the sum over roots of d root / d leaf, times dout, to `.grad` of every leaf below them.
 
-    Or, with `wanted`, store the gradients of the nodes whose ids are its keys in it, and nothing
+    Each dout has the shape of its root. Or, with `wanted`, store the gradients of the nodes whose ids are its keys in it, and nothing
     elsewhere. Gradients in flight live in a dict of this pass. An array that a Function hands on,
     or that the caller gave, is borrowed: the pass adds only into arrays that were made for it.
     """

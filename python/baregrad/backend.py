@@ -96,18 +96,24 @@ def device(name: str) -> Backend:
 
     Raises ValueError for a name that is no device, RuntimeError for one that is not here, with why.
     """
-    if name not in _BY_NAME and name in _EXTENSIONS:
-        _load(name)
-    if name in _BY_NAME:
+    if isinstance(name, str) and name in _BY_NAME:
         return _BY_NAME[name]
-    if name in _WHY_ABSENT:
+    if checked_name(name) in _EXTENSIONS:
+        _load(name)
+    if name not in _BY_NAME:
         raise RuntimeError(f"[device] {name} is not available: {_WHY_ABSENT[name]}")
-    raise ValueError(f"[device] device is {name!r}, expected one of {', '.join(known_devices())}")
+    return _BY_NAME[name]
 
 
-def known_devices() -> list[str]:
-    """The names of all devices, here or not."""
-    return sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
+def checked_name(name: str) -> str:
+    """The name, if it is that of a device, here or not."""
+    known = sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
+    if not isinstance(name, str):
+        kind = type(name).__name__
+        raise TypeError(f"[device] device is a {kind}, expected one of {', '.join(known)}")
+    if name not in known:
+        raise ValueError(f"[device] device is {str(name)!r}, expected one of {', '.join(known)}")
+    return name
 
 
 def _load(name: str) -> None:

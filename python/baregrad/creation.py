@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import device as find_device, kernels
-from .ops.arguments import NUMBERS, result_type, sizes
+from .ops.arguments import NUMBERS, integer, known_dtype, number, operand, result_type, sizes
 from .random import generator, philox_state
-from .tensor import Tensor, float32, int64, plain_array
+from .tensor import Tensor, float32, float64, int64, plain_array
 from .typing import NDArray, Shape
 
 DType: TypeAlias = "np.dtype[Any] | type | None"
@@ -30,19 +30,23 @@ def tensor(
     """
     if isinstance(data, Tensor):
         data = data.detach().cpu().numpy()
-    array = np.array(plain_array(data, "tensor"), dtype, order="C")
-    return Tensor(plain_array(array, "tensor")).to(device).requires_grad_(requires_grad)
+    wanted = None if dtype is None else known_dtype("tensor", dtype)
+    array = np.array(plain_array(data, "tensor"), wanted, order="C")
+    return Tensor(array).to(device=device).requires_grad_(requires_grad)
 
 
 def from_numpy(array: NDArray) -> Tensor:
-    """A tensor that shares the memory of a NumPy array: what changes one changes the other."""
+    """A tensor of the shape and memory of a NumPy array: what changes one changes the other."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"[from_numpy] array is a {type(array).__name__}, expected a NumPy array")
     return Tensor(array)
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor that shares the memory of another library's array or tensor, on the CPU."""
+    """A tensor of the shape and memory of another library's array or tensor, on the CPU."""
+    if not hasattr(source, "__dlpack__"):
+        kind = type(source).__name__
+        raise TypeError(f"[from_dlpack] source is a {kind}, expected what has __dlpack__")
     return Tensor(np.from_dlpack(source))
 
 
@@ -58,7 +62,7 @@ def zeros(
 ) -> Tensor:
     """Zeros of a shape: bg.zeros(2, 3) or bg.zeros((2, 3))."""
     return full(
-        sizes("zeros", size), 0, dtype or float32, device=device, requires_grad=requires_grad
+        sizes("zeros", size), 0, _dtype("zeros", dtype), device=device, requires_grad=requires_grad
     )
 
 
@@ -67,7 +71,7 @@ def ones(
 ) -> Tensor:
     """Ones of a shape: bg.ones(2, 3) or bg.ones((2, 3))."""
     return full(
-        sizes("ones", size), 1, dtype or float32, device=device, requires_grad=requires_grad
+        sizes("ones", size), 1, _dtype("ones", dtype), device=device, requires_grad=requires_grad
     )
 
 
@@ -83,19 +87,19 @@ def full(
     if not isinstance(fill_value, NUMBERS):
         raise TypeError(f"[full] fill_value is a {type(fill_value).__name__}, expected a number")
     shape = _shape("full", size)
-    wanted = result_type(fill_value) if dtype is None else np.dtype(dtype)
+    wanted = _dtype("full", dtype, result_type(fill_value))
     array = find_device(device).full(shape, fill_value, wanted)
     return Tensor._made(array, None).requires_grad_(requires_grad)
 
 
 def zeros_like(x: Tensor, *, dtype: DType = None, device: str | None = None) -> Tensor:
     """Zeros of the shape, type and device of x."""
-    return full(x.shape, 0, dtype or x.dtype, device=device or x.device)
+    return _filled_like("zeros_like", x, 0, dtype, device)
 
 
 def ones_like(x: Tensor, *, dtype: DType = None, device: str | None = None) -> Tensor:
     """Ones of the shape, type and device of x."""
-    return full(x.shape, 1, dtype or x.dtype, device=device or x.device)
+    return _filled_like("ones_like", x, 1, dtype, device)
 
 
 def arange(
@@ -108,48 +112,57 @@ def arange(
 ) -> Tensor:
     """start, start + step, ... below end, or 0, 1, ... below start: int64, or float32 of floats."""
     first, last = (0, start) if end is None else (start, end)
-    if step:
-        _expect_possible("arange", (last - first) // step)
-    numbers = np.arange(first, last, step)
-    wanted = result_type(*(n for n in (first, last, step))) if dtype is None else dtype
-    return tensor(numbers.astype(wanted), device=device)
+    for name, value in (("start", first), ("end", last), ("step", step)):
+        if not math.isfinite(number("arange", name, value)):
+            raise ValueError(f"[arange] {name} is {value}, expected a finite number")
+    if step == 0:
+        raise ValueError("[arange] step is 0, expected another number")
+    _expect_possible("arange", (last - first) // step)
+    wanted = _dtype("arange", dtype, result_type(first, last, step))
+    return tensor(np.arange(first, last, step).astype(wanted), device=device)
 
 
 def linspace(
     start: float, end: float, steps: int, *, dtype: DType = None, device: str = "cpu"
 ) -> Tensor:
     """`steps` numbers from start to end, both included, equally far apart."""
-    _expect_possible("linspace", steps)
-    return tensor(np.linspace(start, end, steps).astype(dtype or float32), device=device)
+    first, last = number("linspace", "start", start), number("linspace", "end", end)
+    _expect_possible("linspace", integer("linspace", "steps", steps, 0))
+    numbers = np.linspace(first, last, steps)
+    return tensor(numbers.astype(_dtype("linspace", dtype)), device=device)
 
 
 def eye(n: int, m: int | None = None, *, dtype: DType = None, device: str = "cpu") -> Tensor:
     """The matrix (n, m), by default square, with ones on its diagonal and zeros elsewhere."""
-    return tensor(np.eye(n, m, dtype=dtype or float32), device=device)
+    rows = integer("eye", "n", n, 0)
+    columns = rows if m is None else integer("eye", "m", m, 0)
+    return tensor(np.eye(rows, columns, dtype=_dtype("eye", dtype)), device=device)
 
 
 def rand(
     *size: int | Shape, dtype: DType = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
     """Random numbers, uniform in [0, 1), the same on every device for a `manual_seed`."""
-    return _drawn("philox_uniform", sizes("rand", size), dtype, device, requires_grad)
+    return _drawn("rand", "philox_uniform", size, dtype, device, requires_grad)
 
 
 def randn(
     *size: int | Shape, dtype: DType = None, device: str = "cpu", requires_grad: bool = False
 ) -> Tensor:
     """Random numbers, normal with mean 0 and variance 1, as reproducible as those of `rand`."""
-    return _drawn("philox_normal", sizes("randn", size), dtype, device, requires_grad)
+    return _drawn("randn", "philox_normal", size, dtype, device, requires_grad)
 
 
 def rand_like(x: Tensor) -> Tensor:
     """As `rand`, with the shape, type and device of x."""
-    return rand(x.shape, dtype=x.dtype, device=x.device)
+    shape = operand("rand_like", "x", x).shape
+    return rand(shape, dtype=x.dtype, device=x.device)
 
 
 def randn_like(x: Tensor) -> Tensor:
     """As `randn`, with the shape, type and device of x."""
-    return randn(x.shape, dtype=x.dtype, device=x.device)
+    shape = operand("randn_like", "x", x).shape
+    return randn(shape, dtype=x.dtype, device=x.device)
 
 
 def randint(
@@ -165,13 +178,16 @@ def randint(
         if isinstance(high, int):
             raise TypeError("[randint] there is no size, expected a shape such as (3,)")
         return randint(0, low, high, dtype=dtype, device=device)
-    drawn = generator().integers(low, high, _shape("randint", size))
-    return tensor(drawn, dtype or int64, device=device)
+    first, end = integer("randint", "low", low), integer("randint", "high", high)
+    if first >= end:
+        raise ValueError(f"[randint] low is {first} and high {end}, expected low < high")
+    drawn = generator().integers(first, end, _shape("randint", size))
+    return tensor(drawn, _dtype("randint", dtype, int64), device=device)
 
 
 def randperm(n: int, *, device: str = "cpu") -> Tensor:
     """0, 1, ..., n - 1 in a random order."""
-    _expect_possible("randperm", n)
+    _expect_possible("randperm", integer("randperm", "n", n, 0))
     return tensor(generator().permutation(n), int64, device=device)
 
 
@@ -188,9 +204,22 @@ def _expect_possible(op: str, elements: float) -> None:
         raise ValueError(f"[{op}] would have {elements} elements, expected fewer than 2^60")
 
 
-def _drawn(kernel: str, shape: Shape, dtype: DType, device: str, requires_grad: bool) -> Tensor:
-    backend = find_device(device)
-    out = backend.empty(_shape(kernel, shape), np.dtype(dtype or float32))
+def _dtype(op: str, dtype: DType, usual: np.dtype[Any] = float32) -> np.dtype[Any]:
+    return usual if dtype is None else known_dtype(op, dtype)
+
+
+def _filled_like(op: str, x: Tensor, value: float, dtype: DType, device: str | None) -> Tensor:
+    shape, wanted = operand(op, "x", x).shape, _dtype(op, dtype, x.dtype)
+    return full(shape, value, wanted, device=x.device if device is None else device)
+
+
+def _drawn(
+    op: str, kernel: str, size: Any, dtype: DType, device: str, requires_grad: bool
+) -> Tensor:
+    shape, wanted, backend = sizes(op, size), _dtype(op, dtype), find_device(device)
+    if wanted not in (float32, float64):
+        raise TypeError(f"[{op}] dtype is {wanted}, expected float32 or float64")
+    out = backend.empty(_shape(op, shape), wanted)
     state = backend.from_numpy(philox_state(math.prod(shape)))
     getattr(kernels(out), kernel)(state, out=out)
     return Tensor._made(out, None).requires_grad_(requires_grad)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .ops.arguments import integer
 from .writing import replacing
 
 if TYPE_CHECKING:
@@ -40,13 +42,13 @@ def picture(numbers: Numbers, path: str | PathLike[str]) -> None:
         [100 * a for a in curve] for curve in (numbers["train_accuracy"], numbers["valid_accuracy"])
     ]
     _draw(accuracy, "Accuracy (%)", " %", *percent)
-    with replacing("plot", path) as file:
+    with replacing("plot", Path(path)) as file:
         figure.savefig(file, format="png")
 
 
 def text(numbers: Numbers, width: int, height: int) -> str:
     """The loss in characters: `History.text_plot`."""
-    if width < 1 or height < 2:
+    if integer("text_plot", "width", width) < 1 or integer("text_plot", "height", height) < 2:
         raise ValueError(
             f"[text_plot] width and height are {width} and {height}, expected at least 1 and 2"
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import autograd
+from .ops.arguments import function, number, operand
 from .typing import NDArray
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The derivative of the sum of outputs, times grad_outputs, for each input; no `.grad` changes.
 
-    RuntimeError for an input that no output depends on, unless `allow_unused`: then it is None.
+    Each has the shape of its input, grad_outputs those of outputs, 1 for one element. RuntimeError for an input that no output depends on, unless `allow_unused`: then it is None.
     """
-    results, sources = _tuple(outputs), _tuple(inputs)
+    results, sources = _tensors("grad", "outputs", outputs), _tensors("grad", "inputs", inputs)
     upstream = (None,) * len(results) if grad_outputs is None else _tuple(grad_outputs)
     if create_graph:
         raise NotImplementedError("[grad] create_graph=True: no second derivatives here")
@@ -67,10 +68,18 @@ def gradcheck(
 ) -> bool:
     """Compare every derivative of f at `inputs`, float64, with central differences of step eps.
 
+    Inputs and result may have any shape; what every element of one does to every element of the
+    other is compared.
+
     Returns True, or raises AssertionError with the first place where they are further apart than
     atol + rtol |difference quotient|.
     """
-    sources = _tuple(inputs)
+    sources = _tensors("gradcheck", "inputs", inputs)
+    function("gradcheck", "f", f)
+    for name, size in (("eps", eps), ("atol", atol), ("rtol", rtol)):
+        number("gradcheck", name, size, 0)
+    if eps == 0:
+        raise ValueError("[gradcheck] eps is 0, expected more than 0")
     for i, x in enumerate(sources):
         if x.requires_grad and x.dtype != np.float64:
             raise TypeError(f"[gradcheck] inputs[{i}] has dtype {x.dtype}, expected float64")
@@ -84,7 +93,7 @@ def gradcheck(
             )
             return np.array(f(*made).cpu().numpy())
 
-    out = f(*sources)
+    out = operand("gradcheck", "the result of f", f(*sources))
     columns = out.numel()
     for i, (x, array) in enumerate(zip(sources, arrays, strict=True)):
         if not x.requires_grad:
@@ -116,10 +125,15 @@ def gradcheck(
     return True
 
 
+def _tensors(op: str, name: str, value: Any) -> tuple[Tensor, ...]:
+    return tuple(operand(op, f"{name}[{i}]", x) for i, x in enumerate(_tuple(value)))
+
+
 def _tuple(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
 def Variable(data: Tensor, requires_grad: bool = False) -> Tensor:  # noqa: N802
-    """The tensor itself: since PyTorch 0.4 a tensor is its own Variable (lecture 004's listing)."""
-    return data.requires_grad_() if requires_grad else data
+    """The tensor itself, of any shape: since PyTorch 0.4 it is its own Variable (lecture 004)."""
+    tensor = operand("Variable", "data", data)
+    return tensor.requires_grad_() if requires_grad else tensor

@@ -11,10 +11,7 @@ class Device(str):
     __slots__ = ()
 
     def __new__(cls, name: str) -> Device:  # noqa: D102, PYI034
-        if name not in backend.known_devices():
-            known = ", ".join(backend.known_devices())
-            raise ValueError(f"[device] device is {str(name)!r}, expected one of {known}")
-        return super().__new__(cls, name)
+        return super().__new__(cls, backend.checked_name(name))
 
     @property
     def type(self) -> str:

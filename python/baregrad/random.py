@@ -27,8 +27,17 @@ counter = Counter()
 def manual_seed(seed: int) -> None:
     """Start the package's random numbers over: the same seed gives the same run."""
     global _generator
-    _generator = np.random.Generator(np.random.Philox(seed))
+    _generator = seeded("manual_seed", seed)
     counter.seed, counter.offset = int(seed), 0
+
+
+def seeded(op: str, seed: int) -> np.random.Generator:
+    """A generator of its own, by a number of at least 0."""
+    if not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"[{op}] seed is a {type(seed).__name__}, expected an integer")
+    if seed < 0:
+        raise ValueError(f"[{op}] seed is {seed}, expected at least 0")
+    return np.random.Generator(np.random.Philox(seed))
 
 
 def generator() -> np.random.Generator:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 
 class _Mode(threading.local):
     grad = True
@@ -46,5 +48,7 @@ class _Restored:
 
 def set_grad_enabled(mode: bool) -> _Restored:
     """Record or not, from now on in this thread, or only inside a `with`."""
+    if not isinstance(mode, (bool, np.bool_)):
+        raise TypeError(f"[set_grad_enabled] mode is a {type(mode).__name__}, expected a bool")
     before, _mode.grad = _mode.grad, bool(mode)
     return _Restored(before)

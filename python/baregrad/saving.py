@@ -14,6 +14,7 @@ from . import nn, tensorfile
 from .blank import to_be_loaded
 from .nn import Module
 from .nn.state import load as load_state
+from .ops.arguments import instance
 from .tensor import Tensor, as_tensor, from_numpy
 from .typing import ArrayLike, NDArray
 
@@ -35,7 +36,7 @@ def save(
     path: str | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a model, or tensors by name such as a state_dict, to the safetensors file `path`.
+    """Write a model, or tensors of any shape by name, as a state_dict, to the safetensors file `path`.
 
     A model made of this package's layers alone is saved with how it was made, so that `bg.load`
     gives it back; of any other model the tensors. `metadata` is text by name for the header. The
@@ -45,7 +46,7 @@ def save(
     path = Path(path)
     if path.suffix in tensorfile.PICKLES:
         raise ValueError(f"[save] path is {str(path)!r}, expected one that ends in .safetensors")
-    header: dict[str, str] = dict(metadata or {})
+    header: dict[str, str] = dict(instance("save", "metadata", metadata or {}, Mapping, "a dict"))
     for name, text in header.items():
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError(f"[save] metadata has {name!r}: {text!r}, expected text by name")

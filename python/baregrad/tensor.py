@@ -14,6 +14,7 @@ from .backend import Backend, backend_of, device as find_device, kernels
 from .devices import Device
 from .hints import INSTEAD
 from .methods import Methods
+from .ops.arguments import dimension, function, known_dtype, operand
 from .protocols import Protocols
 from .typing import Array, ArrayLike, NDArray, Shape
 
@@ -32,14 +33,13 @@ __all__ = [
 
 float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
 int64, uint8, bool_ = np.dtype(np.int64), np.dtype(np.uint8), np.dtype(np.bool_)
-_DTYPES = (float32, float64, int64, np.dtype(np.int32), uint8, bool_)
 _ANY_HISTORY = -1  # of a detached tensor: what a graph does to its memory is not its business
 
 
 class Tensor(Methods, Protocols):
     """An array on a device that autograd can follow. Make one with `bg.tensor` or `bg.from_numpy`.
 
-    `array` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
+    Of any shape, () included. `array` is the raw array: on the CPU a NumPy array, elsewhere the backend's own Array.
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Tensor(Methods, Protocols):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the length of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[dimension("size", dim, self.ndim)]
 
     @property
     def ndim(self) -> int:
@@ -193,7 +193,8 @@ class Tensor(Methods, Protocols):
         """Add the derivative of this tensor, times `gradient`, to `.grad` of every leaf below it.
 
         `gradient` has the shape of this tensor and may be left out if that is one element. The
-        graph is freed unless `retain_graph`. Second derivatives are not offered.
+        graph is freed unless `retain_graph`: RuntimeError for a second pass, or where nothing asks
+        for gradients. NotImplementedError for create_graph: there are no second derivatives.
         """
         if create_graph:
             raise NotImplementedError("[backward] create_graph=True: no second derivatives here")
@@ -209,7 +210,7 @@ class Tensor(Methods, Protocols):
                     f"[{op}] the tensor has shape {self.shape}, expected one element or gradient="
                 )
             return self._backend.full(self.shape, 1.0, self.dtype)
-        if gradient.shape != self.shape or gradient.dtype != self.dtype:
+        if operand(op, "gradient", gradient).shape != self.shape or gradient.dtype != self.dtype:
             raise ValueError(
                 f"[{op}] gradient is {gradient.dtype} {gradient.shape}, "
                 f"expected {self.dtype} {self.shape}"
@@ -231,10 +232,11 @@ class Tensor(Methods, Protocols):
         """Call hook(gradient) when backward gets here; what it returns replaces the gradient."""
         if not self.requires_grad:
             raise RuntimeError("[register_hook] the tensor does not require grad, expected one")
+        function("register_hook", "hook", hook)
 
         def on_arrays(dout: Array) -> Array:
             changed = hook(Tensor._made(dout, None))
-            return dout if changed is None else changed.array
+            return dout if changed is None else operand("register_hook", "a result", changed).array
 
         node = self.grad_fn or self
         node._hooks = [*(node._hooks or ()), on_arrays]
@@ -330,11 +332,9 @@ class Tensor(Methods, Protocols):
         elif target is not None:
             dtype = target
         where = self._backend if device is None else find_device(device)
-        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        wanted = self.dtype if dtype is None else known_dtype("to", dtype)
         if where is self._backend and wanted == self.dtype:
             return self
-        if wanted not in _DTYPES:
-            raise TypeError(f"[to] dtype is {wanted}, expected {_dtype_names()}")
         return ops.convert(self, where, wanted)
 
     def cpu(self) -> Tensor:
@@ -385,16 +385,10 @@ def plain_array(data: Any, op: str) -> NDArray:
             f"[{op}] data is a masked array, expected data.filled(value): its mask is lost"
         )
     array = np.asarray(data)
-    dtype = array.dtype.newbyteorder("=")
-    if dtype not in _DTYPES:
-        raise TypeError(f"[{op}] data has dtype {dtype}, expected {_dtype_names()}")
+    dtype = known_dtype(op, array.dtype.newbyteorder("="), "data has dtype")
     if dtype == float64 and not hasattr(data, "dtype"):
         dtype = float32
     return array.astype(dtype, copy=False)
-
-
-def _dtype_names() -> str:
-    return ", ".join(map(str, _DTYPES[:-1])) + f" or {_DTYPES[-1]}"
 
 
 from .creation import as_tensor, from_numpy, tensor

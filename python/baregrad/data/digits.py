@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ops.arguments import number
+from ..random import seeded
 from ..typing import NDArray
 from .splits import Splits
 
@@ -18,7 +20,7 @@ def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 
     C. Kaynak, UCI Machine Learning Repository, CC BY 4.0, as scikit-learn carries it.
     """
     for name, fraction in (("test_fraction", test_fraction), ("valid_fraction", valid_fraction)):
-        if not 0 < fraction < 1:
+        if not 0 < number("digits", name, fraction) < 1:
             raise ValueError(f"[digits] {name} is {fraction}, expected 0 < fraction < 1")
     if test_fraction + valid_fraction >= 1:
         raise ValueError(
@@ -29,7 +31,7 @@ def digits(test_fraction: float = 0.2, valid_fraction: float = 0.1, seed: int = 
     images = (table[:, :64] / 16).astype(np.float32)
     labels = table[:, 64].astype(np.int64)
     parts: list[list[NDArray]] = [[], [], []]
-    rng = np.random.Generator(np.random.Philox(seed))
+    rng = seeded("digits", seed)
     for label in range(10):
         members = rng.permutation(np.flatnonzero(labels == label))
         cuts = np.rint(np.cumsum([test_fraction, valid_fraction]) * len(members)).astype(int)

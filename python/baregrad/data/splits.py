@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.arguments import integer
+from ..random import seeded
 from ..typing import NDArray
 from ..utils.data import TensorDataset
 
@@ -40,9 +42,7 @@ class Splits:
 
 def held_back(op: str, n: int, count: int, seed: int) -> tuple[NDArray, NDArray]:
     """Of n indices those left and `count` held back at random, each in order."""
-    if not isinstance(count, (int, np.integer)):
-        raise TypeError(f"[{op}] valid is a {type(count).__name__}, expected an integer")
-    if not 0 < count < n:
+    if not 0 < integer(op, "valid", count) < n:
         raise ValueError(f"[{op}] valid is {count}, expected 0 < valid < {n}")
-    order = np.random.Generator(np.random.Philox(seed)).permutation(n)
+    order = seeded(op, seed).permutation(n)
     return np.sort(order[count:]), np.sort(order[:count])

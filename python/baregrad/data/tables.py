@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..arrayfile import read_npz
+from ..ops.arguments import instance, number, several
+from ..random import seeded
 from ..reading import most
 from ..tablefile import Column, read_csv
 from ..typing import NDArray
@@ -54,9 +56,9 @@ def from_npz(
         )
     if held:
         learn = len(x) - held
-        parts = [*_shuffled(f"[from_npz] {path}:", learn, seed, valid), np.arange(learn, len(x))]
+        parts = [*_shuffled("from_npz", path, learn, seed, valid), np.arange(learn, len(x))]
     else:
-        parts = _shuffled(f"[from_npz] {path}:", len(x), seed, valid, test)
+        parts = _shuffled("from_npz", path, len(x), seed, valid, test)
     x = x / np.float32(255) if x.dtype == np.uint8 else _finite(path, "x", x)
     names = []
     if y.dtype.kind == "f":
@@ -86,9 +88,10 @@ def from_csv(
     With the `encoding` of an earlier table no statistics are taken. ValueError, naming file and
     column, for a table that cannot be read so.
     """
-    table = read_csv(path)
+    table, ignore = read_csv(path), several("from_csv", "ignore", ignore)
+    instance("from_csv", "encoding", encoding, (Mapping, type(None)), "that of an earlier table")
     for name in (target, *ignore):
-        if name not in table:
+        if not isinstance(name, str) or name not in table:
             raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")
     table = {name: column for name, column in table.items() if name not in ignore}
     rows = list(zip(*table.values(), strict=True))
@@ -100,7 +103,7 @@ def from_csv(
             stacklevel=2,
         )
     table = dict(zip(table, zip(*whole, strict=True), strict=False))
-    parts = _shuffled(f"[from_csv] {path}:", len(whole), seed, valid, test)
+    parts = _shuffled("from_csv", path, len(whole), seed, valid, test)
     goal = table.pop(target)
     if not table:
         raise ValueError(f"[from_csv] {path} has only {target!r}, expected columns of inputs")
@@ -192,13 +195,14 @@ def _finite(path: Any, name: str, array: NDArray) -> NDArray:
     return found
 
 
-def _shuffled(where: str, n: int, seed: int, *shares: float) -> list[NDArray]:
+def _shuffled(op: str, path: Any, n: int, seed: int, *shares: float) -> list[NDArray]:
     """The indices to learn from, then those of each share that is held back, drawn by `seed`."""
-    counts = [round(share * n) for share in shares]
-    if any(not 0 < share < 1 for share in shares) or min(*counts, n - sum(counts)) < 1:
+    good = all(0 < number(op, "valid or test", share) < 1 for share in shares)
+    counts = [round(share * n) for share in shares if good]
+    if not good or min(*counts, n - sum(counts)) < 1:
         raise ValueError(
-            f"{where} valid, test are {shares} of {n} rows, expected some in each part"
+            f"[{op}] {path}: valid, test are {shares} of {n} rows, expected some in each part"
         )
-    order = np.random.Generator(np.random.Philox(seed)).permutation(n)
+    order = seeded(op, seed).permutation(n)
     *held, train = np.split(order, np.cumsum(counts))
     return [np.sort(part) for part in (train, *held)]

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import nn
+from ..ops.arguments import instance, integer, number, several
 from ..ops.conv2d import pair
 from ..reference.im2col import output_size
 from ..typing import Shape
@@ -56,8 +57,9 @@ class Dense(Layer):
         input_dim: int | None = None,
         input_shape: Shape | None = None,
     ) -> None:
-        self.units, self.activation, self.use_bias = units, _known(activation), use_bias
-        self.input_shape = (input_dim,) if input_dim is not None else _tuple(input_shape)
+        self.units, self.activation = integer("Dense", "units", units, 1), _known(activation)
+        self.use_bias, given = use_bias, input_shape if input_dim is None else (input_dim,)
+        self.input_shape = _lengths("Dense", given)
 
     def build(self, shape: Shape) -> tuple[list[nn.Module], Shape]:
         """ValueError unless a sample is a vector."""
@@ -83,7 +85,7 @@ class Dropout(Layer):
 
     @words(p="rate")
     def __init__(self, rate: float) -> None:
-        self.rate = rate
+        self.rate = number("Dropout", "rate", rate, 0, 1)
 
     def build(self, shape: Shape) -> tuple[list[nn.Module], Shape]:
         """The shape stays."""
@@ -94,7 +96,7 @@ class Flatten(Layer):
     """A sample of any shape as a vector."""
 
     def __init__(self, *, input_shape: Shape | None = None) -> None:
-        self.input_shape = _tuple(input_shape)
+        self.input_shape = _lengths("Flatten", input_shape)
 
     def build(self, shape: Shape) -> tuple[list[nn.Module], Shape]:
         """(h, w, c) -> (h w c,)."""
@@ -116,9 +118,14 @@ class Conv2D(Layer):
         *,
         input_shape: Shape | None = None,
     ) -> None:
-        self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
+        self.filters = integer("Conv2D", "filters", filters, 1)
+        self.kernel_size, self.strides = kernel_size, strides
+        pair("Conv2D", "kernel_size", kernel_size)
+        pair("Conv2D", "strides", strides)
+        if padding not in ("valid", "same"):
+            raise ValueError(f"[Conv2D] padding is {padding!r}, expected 'valid' or 'same'")
         self.padding, self.activation, self.use_bias = padding, _known(activation), use_bias
-        self.input_shape = _tuple(input_shape)
+        self.input_shape = _lengths("Conv2D", input_shape)
 
     def build(self, shape: Shape) -> tuple[list[nn.Module], Shape]:
         """ValueError unless a sample is an image (h, w, c)."""
@@ -142,6 +149,8 @@ class MaxPooling2D(Layer):
 
     def __init__(self, pool_size: Pair = 2, strides: Pair | None = None) -> None:
         self.pool_size, self.strides = pool_size, strides
+        pair("MaxPooling2D", "pool_size", pool_size)
+        pair("MaxPooling2D", "strides", pool_size if strides is None else strides)
 
     def build(self, shape: Shape) -> tuple[list[nn.Module], Shape]:
         """ValueError unless a sample is an image (h, w, c)."""
@@ -156,6 +165,7 @@ LAYERS: dict[str, type[Layer]] = {
 
 
 def _known(activation: str | None) -> str | None:
+    instance("Activation", "activation", activation, (str, type(None)), "a name")
     if activation is not None and activation not in _ACTIVATIONS:
         names = ", ".join(_ACTIVATIONS)
         raise ValueError(f"[Activation] activation is {activation!r}, expected one of {names}")
@@ -173,8 +183,12 @@ def _glorot(layer: nn.Linear | nn.Conv2d) -> nn.Module:
     return layer
 
 
-def _tuple(shape: Sequence[int] | None) -> Shape | None:
-    return None if shape is None else tuple(shape)
+def _lengths(layer: str, shape: Sequence[int] | None) -> Shape | None:
+    """The shape that a layer is told its samples have."""
+    if shape is None:
+        return None
+    some = several(layer, "input_shape", shape)
+    return tuple(integer(layer, "input_shape", length, 1) for length in some)
 
 
 def _windows(layer: str, image: Shape, size: Pair, strides: Pair) -> Shape:

@@ -15,6 +15,7 @@ from .. import nn, optim, tensorfile, train
 from ..autograd import no_grad
 from ..blank import to_be_loaded
 from ..nn import functional as F  # noqa: N812
+from ..ops.arguments import integer, number, several
 from ..saving import FAULTS, save
 from ..tensor import Tensor, from_numpy
 from ..typing import ArrayLike, NDArray, Shape
@@ -51,7 +52,7 @@ class Sequential:
         self.network: nn.Sequential | None = None  # made when the shape of the input is known
         self.loss: str | None = None
         self._optimizer: optim.Optimizer | None = None
-        for layer in layers:
+        for layer in several("Sequential", "layers", layers):
             self.add(layer)
 
     def add(self, layer: Layer) -> None:
@@ -68,7 +69,9 @@ class Sequential:
     def build(self, input_shape: SequenceOf[int]) -> None:
         """Make the modules for samples of this shape, without the axis of the samples."""
         told = self.layers[0].input_shape if self.layers else None
-        shape = self.input_shape = tuple(input_shape)
+        given = several("Sequential.build", "input_shape", input_shape)
+        shape = tuple(integer("Sequential.build", "input_shape", n, 1) for n in given)
+        self.input_shape = shape
         if told is not None and told != shape:
             raise ValueError(f"[Sequential] a sample has shape {shape}, expected {told} as told")
         modules: list[nn.Module] = []
@@ -105,12 +108,14 @@ class Sequential:
                 f"[Sequential.compile] optimizer is {optimizer!r}, expected 'sgd', 'adam', SGD() or "
                 "Adam() of baregrad.keras"
             )
-        for metric in [metrics] if isinstance(metrics, str) else metrics:
+        if isinstance(metrics, str):
+            metrics = [metrics]
+        for metric in several("Sequential.compile", "metrics", metrics):
             if metric not in ("accuracy", "acc"):
                 raise ValueError(
                     f"[Sequential.compile] metrics has {metric!r}, expected 'accuracy'"
                 )
-        self.loss, self.metrics = loss, [metrics] if isinstance(metrics, str) else list(metrics)
+        self.loss, self.metrics = loss, list(metrics)
         self._choice, self._optimizer = choice, None
 
     @words(nb_epoch="epochs")
@@ -133,7 +138,7 @@ class Sequential:
         loss = self._compiled("fit")
         inputs, targets = self._pair("fit", x, y, verbose)
         if validation_data is None and validation_split:
-            if not 0 < validation_split < 1:
+            if not 0 < number("Sequential.fit", "validation_split", validation_split) < 1:
                 raise ValueError(
                     f"[Sequential.fit] validation_split is {validation_split}, "
                     "expected 0 <= fraction < 1"
@@ -142,7 +147,12 @@ class Sequential:
             validation_data = inputs[cut:], targets[cut:]
             inputs, targets = inputs[:cut], targets[:cut]
         elif validation_data is not None:
-            validation_data = self._pair("fit", *validation_data, verbose)
+            parts = several("Sequential.fit", "validation_data", validation_data)
+            if len(parts) != 2:
+                raise ValueError(
+                    f"[Sequential.fit] validation_data has {len(parts)} parts, expected (x, y)"
+                )
+            validation_data = self._pair("fit", parts[0], parts[1], verbose)
         body = self._body()
         if self._optimizer is None:
             self._optimizer = self._choice.make(body.parameters())
@@ -165,7 +175,7 @@ class Sequential:
     def evaluate(
         self, x: ArrayLike, y: ArrayLike, batch_size: int = 32, verbose: int = 1
     ) -> float | list[float]:
-        """The loss over x and y; with metrics a list [loss, accuracy]."""
+        """The loss over x (n, ...) and y (n, ...); with metrics a list [loss, accuracy]."""
         loss = self._compiled("evaluate")
         data = TensorDataset(*self._pair("evaluate", x, y, verbose))
         metrics = train.evaluate(self._body(), DataLoader(data, batch_size), loss)
@@ -173,10 +183,7 @@ class Sequential:
 
     def predict(self, x: ArrayLike, batch_size: int = 32, verbose: int = 0) -> NDArray:
         """x (n, ...) -> the outputs (n, ...) as a NumPy array."""
-        if batch_size < 1:
-            raise ValueError(
-                f"[Sequential.predict] batch_size is {batch_size}, expected at least 1"
-            )
+        integer("Sequential.predict", "batch_size", batch_size, 1)
         inputs = self._inputs("predict", x, verbose)
         assert self.network is not None
         self.network.eval()
@@ -250,6 +257,8 @@ class Sequential:
     def _inputs(self, op: str, x: ArrayLike, verbose: int) -> NDArray:
         """x as float32, images with their channels first; the model is built for it."""
         inputs = np.asarray(x)
+        if inputs.dtype.kind not in "biuf":
+            raise TypeError(f"[Sequential.{op}] x has dtype {inputs.dtype}, expected numbers")
         if inputs.dtype != np.float32:
             if verbose:
                 print(f"[Sequential.{op}] x is {inputs.dtype}: converted to float32, once")
@@ -333,7 +342,8 @@ def to_categorical(y: ArrayLike, num_classes: int | None = None) -> NDArray:
         raise TypeError(
             f"[to_categorical] y is {labels.dtype} {labels.shape}, expected integers (n,)"
         )
-    classes = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
+    most = int(labels.max(initial=-1)) + 1
+    classes = most if num_classes is None else integer("to_categorical", "num_classes", num_classes)
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"[to_categorical] y has labels outside [0, {classes})")
     return np.eye(classes, dtype=np.float32)[labels]

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..ops.conv2d import Pair
+from ..ops.arguments import integer, number, operand
+from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812  as every user of PyTorch knows it
 from .module import Module
@@ -32,7 +33,7 @@ class FunctionModule(Module):
 class Identity(FunctionModule):
     """The input itself."""
 
-    function = staticmethod(lambda input: input)
+    function = staticmethod(lambda input: operand("Identity", "input", input))
 
 
 class ReLU(FunctionModule):
@@ -42,13 +43,13 @@ class ReLU(FunctionModule):
 
 
 class Sigmoid(FunctionModule):
-    """1 / (1 + exp(-input)) of every element."""
+    """1 / (1 + exp(-input)) of every element (lecture 000, slide 24)."""
 
     function, fuses = staticmethod(F.sigmoid), "sigmoid"
 
 
 class Tanh(FunctionModule):
-    """The hyperbolic tangent of every element."""
+    """The hyperbolic tangent of every element (lecture 000, slide 24)."""
 
     function, fuses = staticmethod(F.tanh), "tanh"
 
@@ -60,7 +61,7 @@ class GELU(FunctionModule):
 
 
 class SiLU(FunctionModule):
-    """input sigmoid(input) of every element."""
+    """input sigmoid(input) of every element (Elfwing et al., 2018)."""
 
     function = staticmethod(F.silu)
 
@@ -72,34 +73,34 @@ class Softplus(FunctionModule):
 
 
 class LeakyReLU(FunctionModule):
-    """Every element, times negative_slope where it is below 0."""
+    """Every element, times negative_slope where it is below 0 (lecture 004)."""
 
     function = staticmethod(F.leaky_relu)
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = number("LeakyReLU", "negative_slope", negative_slope)
 
 
 class ELU(FunctionModule):
-    """Every element, but alpha (exp(input) - 1) where it is below 0."""
+    """Every element, but alpha (exp(input) - 1) where it is below 0 (Clevert et al., 2016)."""
 
     function = staticmethod(F.elu)
 
     def __init__(self, alpha: float = 1.0) -> None:
-        self.alpha = alpha
+        self.alpha = number("ELU", "alpha", alpha)
 
 
 class Softmax(FunctionModule):
-    """exp(input) / sum of exp(input) along dim."""
+    """exp(input) / sum of exp(input) along dim (lecture 000, slide 22)."""
 
     function = staticmethod(F.softmax)
 
     def __init__(self, dim: int | None = None) -> None:
-        self.dim = dim
+        self.dim = dim if dim is None else integer(type(self).__name__, "dim", dim)
 
 
 class LogSoftmax(Softmax):
-    """The logarithm of softmax along dim."""
+    """The logarithm of softmax along dim (lecture 004, the listing of PyTorch)."""
 
     function = staticmethod(F.log_softmax)
 
@@ -110,17 +111,20 @@ class Flatten(FunctionModule):
     function = staticmethod(F.flatten)
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = integer("Flatten", "start_dim", start_dim)
+        self.end_dim = integer("Flatten", "end_dim", end_dim)
 
 
 class MaxPool2d(FunctionModule):
-    """input (n, c, h, w) -> (n, c, oh, ow): the largest of every window, the first of equals."""
+    """input (n, c, h, w) -> (n, c, oh, ow): the largest of every window (lecture 002, pooling)."""
 
     function = staticmethod(F.max_pool2d)
 
     def __init__(self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0) -> None:
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding = padding
+        self.padding, op = padding, type(self).__name__
+        pair(op, "kernel_size", kernel_size), pair(op, "stride", self.stride)
+        pair(op, "padding", padding, 0)
 
 
 class AvgPool2d(MaxPool2d):
@@ -130,12 +134,10 @@ class AvgPool2d(MaxPool2d):
 
 
 class Dropout(Module):
-    """In training input / (1 - p) with probability 1 - p, else 0; in eval the input (slide 32)."""
+    """In training each element / (1 - p) with probability 1 - p, else 0; in eval as is (slide 32)."""
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"[Dropout] p is {p}, expected 0 <= p <= 1")
-        self.p = p
+        self.p = number("Dropout", "p", p, 0, 1)
 
     def forward(self, input: Tensor) -> Tensor:
         """As `training` says."""

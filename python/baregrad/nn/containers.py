@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from ..ops.arguments import instance, several
 from .module import Module
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ModuleList(_Sequence):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """More at the end. Returns self."""
-        for module in modules:
+        for module in several(type(self).__name__, "modules", modules):
             self.append(module)
         return self
 
@@ -100,9 +101,7 @@ class ModuleList(_Sequence):
 def _set(owner: Module, name: str, module: Module) -> None:
     """Make `module` a child of `owner`, under a name that is not taken by something else."""
     kind = type(owner).__name__
-    if not isinstance(module, Module):
-        found = type(module).__name__
-        raise TypeError(f"[{kind}] modules[{name}] is a {found}, expected a Module")
+    instance(kind, f"modules[{name}]", module, Module, "a Module")
     taken = hasattr(owner, name) and not isinstance(vars(owner).get(name), Module)
     if taken or "." in name:
         raise ValueError(

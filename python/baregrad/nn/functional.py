@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 from .. import ops
 from ..backend import _outside
-from ..ops.arguments import operand
+from ..ops.arguments import integer, number, operand
 from ..recording import no_grad
 from ..tensor import Tensor
 from .losses import *
 
-Op = TypeVar("Op", bound=Callable[..., Tensor])
-
-
-def _checked(op: Op) -> Op:
-    """The op, once its first argument is seen to be a Tensor."""
-
-    @functools.wraps(op)
-    def checked(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return op(operand(op.__name__, "input", input), *args, **kwargs)
-
-    return checked  # type: ignore[return-value]
-
-
-relu, leaky_relu, elu = _checked(ops.relu), _checked(ops.leaky_relu), _checked(ops.elu)
-gelu, silu, softplus = _checked(ops.gelu), _checked(ops.silu), _checked(ops.softplus)
+relu, leaky_relu, elu = ops.relu, ops.leaky_relu, ops.elu
+gelu, silu, softplus = ops.gelu, ops.silu, ops.softplus
 linear, conv2d, layer_norm = ops.linear, ops.conv2d, ops.layer_norm
 max_pool2d, avg_pool2d = ops.maxpool2d, ops.avgpool2d
-sigmoid, tanh, flatten = _checked(ops.sigmoid), _checked(ops.tanh), _checked(ops.flatten)
+sigmoid, tanh, flatten = ops.sigmoid, ops.tanh, ops.flatten
 
 
 def softmax(input: Tensor, dim: int | None = None) -> Tensor:
-    """exp(input) / sum of exp(input) along dim, which should be given."""
+    """exp(input) / sum of exp(input) along dim, which should be given (lecture 000, slide 22)."""
     return ops.softmax(input, _dim("softmax", input, dim))
 
 
@@ -57,7 +41,7 @@ def _dim(op: str, input: Tensor, dim: int | None) -> int:
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
-    """input / (1 - p) with probability 1 - p, else 0 (lecture 000, slide 32); or just the input."""
+    """Every element / (1 - p) with probability 1 - p, else 0 (lecture 000, slide 32); or all as is."""
     return ops.dropout(input, p) if training else operand("dropout", "input", input)
 
 
@@ -69,6 +53,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     rows = ops.embedding(input, weight)
     if padding_idx is None:
         return rows
+    integer("embedding", "padding_idx", padding_idx)
     return ops.where((input == padding_idx).unsqueeze(-1), rows.detach(), rows)
 
 
@@ -87,10 +72,12 @@ def batch_norm(
     In training mean and var are those of the batch, and running += momentum (batch - running) in
     place, with the unbiased variance; else they are the running ones (lecture 000, slide 28).
     """
+    operand("batch_norm", "input", input), number("batch_norm", "eps", eps, 0)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("[batch_norm] training is False, expected running_mean, running_var")
         return ops.batch_norm_by(input, running_mean, running_var, weight, bias, epsilon=eps)
+    number("batch_norm", "momentum", momentum, 0, 1)
     n = math.prod(input.shape) // max(input.shape[1], 1) if input.ndim > 1 else 2
     if n < 2:
         raise ValueError(
@@ -100,5 +87,7 @@ def batch_norm(
     with no_grad():
         for running, batch in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:
-                running.mul_(1 - momentum).add_(batch, alpha=momentum)
+                operand("batch_norm", "a running one", running).mul_(1 - momentum).add_(
+                    batch, alpha=momentum
+                )
     return out

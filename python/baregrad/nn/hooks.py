@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from ..ops.arguments import function
+
 Hook: TypeAlias = Callable[[Any, tuple[Any, ...], Any], Any]  # of the module, arguments and result
 
 
@@ -13,7 +15,7 @@ class RemovableHandle:
 
     def __init__(self, hooks: dict[RemovableHandle, Hook], hook: Hook) -> None:
         self._hooks = hooks
-        hooks[self] = hook
+        hooks[self] = function("register_forward_hook", "hook", hook)
 
     def remove(self) -> None:
         """The hook is called no more."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ..blank import numbers
+from ..ops.arguments import integer
 from ..ops.conv2d import Pair, pair
 from ..tensor import Tensor
 from . import (
@@ -27,8 +26,8 @@ class Linear(Module):
     fusible = True  # with the activation after it, in Sequential
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        self.in_features = _count("Linear", "in_features", in_features)
-        self.out_features = _count("Linear", "out_features", out_features)
+        self.in_features = integer("Linear", "in_features", in_features, 1)
+        self.out_features = integer("Linear", "out_features", out_features, 1)
         self.weight = _uniform(in_features, out_features, in_features)
         self.bias = _uniform(in_features, out_features) if bias else None
 
@@ -41,7 +40,7 @@ class Conv2d(Module):
     """input (n, in_channels, h, w) -> (n, out_channels, oh, ow): weight on every window, plus bias.
 
     weight (out_channels, in_channels / groups, kh, kw). Sizes are integers or pairs for rows and
-    columns; padding may be "valid", none, or with stride 1 "same".
+    columns; padding may be "valid", none, or with stride 1 "same" (lecture 002, convolution).
     """
 
     fusible = True  # with the activation after it, in Sequential
@@ -57,50 +56,49 @@ class Conv2d(Module):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
-        self.in_channels = _count("Conv2d", "in_channels", in_channels)
-        self.out_channels = _count("Conv2d", "out_channels", out_channels)
+        self.in_channels = integer("Conv2d", "in_channels", in_channels, 1)
+        self.out_channels = integer("Conv2d", "out_channels", out_channels, 1)
         self.kernel_size, self.stride = kernel_size, stride
         self.padding, self.dilation = padding, dilation
-        self.groups = _count("Conv2d", "groups", groups)
+        self.groups = integer("Conv2d", "groups", groups, 1)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
             if channels % groups:
                 raise ValueError(
                     f"[Conv2d] groups is {groups}, expected a divisor of {name}, {channels}"
                 )
         window = pair("Conv2d", "kernel_size", kernel_size)
+        pair("Conv2d", "stride", stride), pair("Conv2d", "dilation", dilation)
+        if padding not in ("same", "valid"):
+            pair("Conv2d", "padding", padding, 0)  # type: ignore[arg-type]
         fan_in = in_channels // groups * math.prod(window)
         self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)
         self.bias = _uniform(fan_in, out_channels) if bias else None
 
     def forward(self, input: Tensor, *, activation: str | None = None) -> Tensor:
         """ValueError unless input has in_channels channels."""
-        return F.conv2d(
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            activation=activation,
-        )
+        window = (self.stride, self.padding, self.dilation, self.groups)
+        return F.conv2d(input, self.weight, self.bias, *window, activation=activation)
 
 
 class Embedding(Module):
     """input (...) int64 -> rows of weight (num_embeddings, embedding_dim), (..., embedding_dim).
 
-    weight starts normal, but row padding_idx is 0 and learns nothing.
+    weight starts normal, but row padding_idx is 0 and learns nothing (lecture 002, embedding).
     """
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None
     ) -> None:
-        self.num_embeddings = _count("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = _count("Embedding", "embedding_dim", embedding_dim)
+        self.num_embeddings = integer("Embedding", "num_embeddings", num_embeddings, 1)
+        self.embedding_dim = integer("Embedding", "embedding_dim", embedding_dim, 1)
         self.weight = Parameter(numbers(num_embeddings, embedding_dim))
         init.normal_(self.weight)
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
+            if (
+                not -num_embeddings
+                <= integer("Embedding", "padding_idx", padding_idx)
+                < num_embeddings
+            ):
                 raise ValueError(
                     f"[Embedding] padding_idx is {padding_idx}, expected one of {num_embeddings} rows"
                 )
@@ -111,14 +109,6 @@ class Embedding(Module):
     def forward(self, input: Tensor) -> Tensor:
         """IndexError for a number outside [0, num_embeddings)."""
         return F.embedding(input, self.weight, self.padding_idx)
-
-
-def _count(layer: str, name: str, value: int) -> int:
-    if not isinstance(value, (int, np.integer)):
-        raise TypeError(f"[{layer}] {name} is a {type(value).__name__}, expected an integer")
-    if value < 1:
-        raise ValueError(f"[{layer}] {name} is {value}, expected at least 1")
-    return int(value)
 
 
 def _uniform(fan_in: int, *shape: int) -> Parameter:

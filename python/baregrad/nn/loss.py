@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.arguments import integer, number
 from ..tensor import Tensor
 from . import functional as F  # noqa: N812
 from .activation import FunctionModule
@@ -14,7 +15,7 @@ class _Loss(FunctionModule):
 
 
 class MSELoss(_Loss):
-    """(input - target)^2 of two tensors of one shape."""
+    """(input - target)^2 of two tensors of one shape (lecture 000, slide 3)."""
 
     function = staticmethod(F.mse_loss)
 
@@ -26,27 +27,27 @@ class L1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """A square up to delta, straight beyond; the derivative is at most delta."""
+    """A square up to delta, straight beyond: its derivative is at most delta (Huber, 1964)."""
 
     function = staticmethod(F.huber_loss)
 
     def __init__(self, *, reduction: Reduction = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.delta = delta
+        self.delta = number("HuberLoss", "delta", delta, 0)
 
 
 class SmoothL1Loss(_Loss):
-    """HuberLoss with delta = beta, over beta; the derivative is at most 1."""
+    """HuberLoss with delta = beta, over beta: its derivative is at most 1 (Girshick, 2015)."""
 
     function = staticmethod(F.smooth_l1_loss)
 
     def __init__(self, *, reduction: Reduction = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
-        self.beta = beta
+        self.beta = number("SmoothL1Loss", "beta", beta, 0)
 
 
 class BCELoss(_Loss):
-    """-target log input - (1 - target) log(1 - input), of probabilities; finite at 0 and 1."""
+    """-t log p - (1 - t) log(1 - p), of probabilities; finite at 0 and 1 (lecture 000, slide 3)."""
 
     function = staticmethod(F.binary_cross_entropy)
 
@@ -75,13 +76,13 @@ class NLLLoss(_Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
+        self.ignore_index = integer(type(self).__name__, "ignore_index", ignore_index)
 
 
 class CrossEntropyLoss(NLLLoss):
     """input (n, c), target (n,) int64 or (n, c) probabilities -> -log softmax(input)[target].
 
-    `weight` (c,) multiplies the loss of each class; labels ignore_index cost nothing.
+    `weight` (c,) multiplies the loss of each class; ignore_index costs nothing (lecture 002, loss).
     """
 
     function = staticmethod(F.cross_entropy)
@@ -95,4 +96,4 @@ class CrossEntropyLoss(NLLLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number("CrossEntropyLoss", "label_smoothing", label_smoothing, 0, 1)

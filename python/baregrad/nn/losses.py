@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from .. import ops
-from ..ops.arguments import operand, same_device, same_floats
+from ..ops.arguments import integer, number, operand, same_device, same_floats
 from ..tensor import Tensor, from_numpy
 from ..typing import Shape
 
@@ -52,13 +52,13 @@ def _alike(op: str, input: Tensor, target: Tensor) -> None:
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """(input - target)^2 (lecture 000, slide 3)."""
+    """(input - target)^2 of every element (lecture 000, slide 3)."""
     _alike("mse_loss", input, target)
     return _reduced("mse_loss", (input - target) ** 2, reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """|input - target|; its derivative at 0 is 0."""
+    """|input - target| of every element; its derivative at 0 is 0."""
     _alike("l1_loss", input, target)
     return _reduced("l1_loss", (input - target).abs(), reduction)
 
@@ -66,8 +66,8 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> 
 def huber_loss(
     input: Tensor, target: Tensor, *, reduction: Reduction = "mean", delta: float = 1.0
 ) -> Tensor:
-    """d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2)."""
-    if not delta > 0:
+    """Of every element d^2 / 2 where d = |input - target| is at most delta, else delta (d - delta / 2)."""
+    if not number("huber_loss", "delta", delta) > 0:
         raise ValueError(f"[huber_loss] delta is {delta}, expected more than 0")
     _alike("huber_loss", input, target)
     d = (input - target).abs()
@@ -78,15 +78,15 @@ def huber_loss(
 def smooth_l1_loss(
     input: Tensor, target: Tensor, *, reduction: Reduction = "mean", beta: float = 1.0
 ) -> Tensor:
-    """huber_loss with delta = beta, over beta; with beta 0 it is l1_loss."""
+    """huber_loss with delta = beta, over beta, of every element; with beta 0 it is l1_loss."""
     _alike("smooth_l1_loss", input, target)
-    if beta == 0:
+    if number("smooth_l1_loss", "beta", beta, 0) == 0:
         return l1_loss(input, target, reduction=reduction)
     return huber_loss(input, target, reduction=reduction, delta=beta) / beta
 
 
 def binary_cross_entropy(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
-    """-target log input - (1 - target) log(1 - input) (lecture 000, slide 3); a log is at least -100."""
+    """-t log p - (1 - t) log(1 - p) of every element (lecture 000, slide 3); a log is at least -100."""
     _alike("binary_cross_entropy", input, target)
     each = ops.binary_xent(input, target)
     return _reduced("binary_cross_entropy", each, reduction)
@@ -107,7 +107,7 @@ def binary_cross_entropy_with_logits(
     _alike(op, input, target)
     hit = target * ops.softplus(-input)
     if pos_weight is not None:
-        if pos_weight.shape not in ((), input.shape[-1:]):
+        if operand(op, "pos_weight", pos_weight).shape not in ((), input.shape[-1:]):
             raise ValueError(
                 f"[{op}] pos_weight has shape {pos_weight.shape}, expected () or {input.shape[-1:]}"
             )
@@ -146,10 +146,8 @@ def cross_entropy(
     ignore_index cost nothing. Smoothing gives that share of the target to all classes alike. The
     mean over an empty batch is NaN, as in PyTorch. IndexError for another label outside [0, c).
     """
-    op, smooth = "cross_entropy", label_smoothing
+    op, smooth = "cross_entropy", number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     checked_reduction(op, reduction)
-    if not 0 <= smooth <= 1:
-        raise ValueError(f"[{op}] label_smoothing is {smooth}, expected 0 <= label_smoothing <= 1")
     if operand(op, "target", target).dtype.kind == "f":
         _alike(op, input, target)
         if input.ndim != 2:
@@ -208,7 +206,7 @@ def _weights(
     op: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """target (n,), weight (c,) -> labels, 0 where ignored, whether kept, as 0 or 1, weights (n,)."""
-    c, counts = input.shape[1], target != ignore_index
+    c, counts = input.shape[1], target != integer(op, "ignore_index", ignore_index)
     labels, kept = ops.where(counts, target, 0), counts.to(input.dtype)
     read = op == "nll_loss" or input.device == "cpu"  # else the kernel of the loss finds them
     if read and bool(((labels < 0) | (labels >= c)).any()):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import device as find_device
+from ..ops.arguments import function, instance, known_dtype
 from ..tensor import Tensor, float32, float64
 from ..typing import NDArray
 from .hooks import Hook, RemovableHandle
@@ -36,7 +37,7 @@ class Module:
         return self
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What calling the module does; each subclass defines it."""
+        """What calling the module does; a subclass defines it, else it is a NotImplementedError."""
         raise NotImplementedError(f"[{type(self).__name__}] the class defines no forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -52,10 +53,9 @@ class Module:
         return RemovableHandle(vars(self).setdefault("_forward_hooks", {}), hook)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Set a tensor that is not learned, but moves and, if persistent, is saved with the rest."""
-        if tensor is not None and not isinstance(tensor, Tensor):
-            kind = type(tensor).__name__
-            raise TypeError(f"[register_buffer] {name} is a {kind}, expected a Tensor")
+        """Set a tensor of any shape that is not learned, but moves and, if persistent, is saved too."""
+        instance("register_buffer", "name", name, str, "text")
+        instance("register_buffer", name, tensor, (Tensor, type(None)), "a Tensor")
         vars(self).setdefault("_buffers", {})[name] = persistent
         setattr(self, name, tensor)
 
@@ -104,6 +104,7 @@ class Module:
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call fn on every module, children first. Returns self."""
+        function("apply", "fn", fn)
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -129,6 +130,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Self:
         """Set `training` here and in all modules below. Returns self."""
+        instance("train", "mode", mode, bool, "a bool")
         for module in self.modules():
             module.training = mode
         return self
@@ -155,7 +157,7 @@ class Module:
         """
         if isinstance(target, str):
             find_device(target)  # raises, even where there is no parameter
-        elif np.dtype(target) not in (float32, float64):
+        elif known_dtype("to", target) not in (float32, float64):
             raise TypeError(f"[to] dtype is {np.dtype(target)}, expected float32 or float64")
         every = [t for _, t in self._each_once() if isinstance(target, str) or t.dtype.kind == "f"]
         for tensor, there in [(tensor, tensor.detach().to(target)) for tensor in every]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..blank import numbers
+from ..ops.arguments import integer, number, operand, sizes
 from ..recording import no_grad
 from ..tensor import Tensor, from_numpy, tensor
 from ..typing import Shape
@@ -28,7 +29,10 @@ class _BatchNorm(Module):
         affine: bool = True,
         track_running_stats: bool = True,
     ) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        op = type(self).__name__
+        self.num_features = integer(op, "num_features", num_features, 1)
+        self.eps = number(op, "eps", eps, 0)
+        self.momentum = momentum if momentum is None else number(op, "momentum", momentum, 0, 1)
         self.affine, self.track_running_stats = affine, track_running_stats
         self.weight = Parameter(numbers(num_features, value=1)) if affine else None
         self.bias = Parameter(numbers(num_features)) if affine else None
@@ -39,7 +43,10 @@ class _BatchNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """By the batch's own mean and variance in training, else by the running ones."""
-        if input.ndim not in self.ndims or input.shape[1] != self.num_features:
+        if (
+            operand(type(self).__name__, "input", input).ndim not in self.ndims
+            or input.shape[1] != self.num_features
+        ):
             name, expected = type(self).__name__, self.expected.format(self.num_features)
             raise ValueError(f"[{name}] input has shape {input.shape}, expected {expected}")
         share = self.momentum
@@ -48,23 +55,16 @@ class _BatchNorm(Module):
                 self.num_batches_tracked.add_(1)
             if share is None:
                 share = 1 / self.num_batches_tracked.item()
-        return F.batch_norm(
-            input,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training or not self.track_running_stats,
-            share or 0.0,
-            self.eps,
-        )
+        by_batch = self.training or not self.track_running_stats
+        tensors = (self.running_mean, self.running_var, self.weight, self.bias)
+        return F.batch_norm(input, *tensors, by_batch, share or 0.0, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):
     """input (n, num_features) or (n, num_features, l) -> the same, each feature with mean 0, variance 1.
 
     Then times weight, plus bias. In eval it uses running_mean and running_var, buffers that training
-    moves by `momentum` towards each batch; momentum None makes them the mean over all batches.
+    moves by `momentum` towards each batch; None makes them the mean of all (lecture 000, slide 28).
     """
 
     ndims, expected = (2, 3), "(n, {0}) or (n, {0}, l)"
@@ -92,10 +92,10 @@ class LayerNorm(Module):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
-        if isinstance(normalized_shape, int):
-            normalized_shape = (normalized_shape,)
-        self.normalized_shape = tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.normalized_shape = sizes("LayerNorm", (normalized_shape,))
+        for length in self.normalized_shape or (0,):
+            integer("LayerNorm", "normalized_shape", length, 1)
+        self.eps, self.elementwise_affine = number("LayerNorm", "eps", eps, 0), elementwise_affine
         shape = self.normalized_shape
         self.weight = Parameter(numbers(*shape, value=1)) if elementwise_affine else None
         with_bias = elementwise_affine and bias

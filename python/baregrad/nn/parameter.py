@@ -9,7 +9,7 @@ from ..typing import ArrayLike
 
 
 class Parameter(Tensor):
-    """A tensor that a Module learns: set as an attribute of one, it is among its parameters."""
+    """A tensor of any shape that a Module learns: an attribute of one, it is among its parameters."""
 
     __slots__ = ()
 

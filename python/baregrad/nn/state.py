@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..ops.arguments import instance
+from ..tensor import Tensor, plain_array
 from ..typing import NDArray
 
 
@@ -22,11 +23,8 @@ def load(
     own: dict[str, Tensor], state_dict: Mapping[str, Any], strict: bool, copy: bool | None = True
 ) -> IncompatibleKeys:
     """Copy, or with copy None share, arrays into tensors `own`: all, or none and a RuntimeError."""
-    if not isinstance(state_dict, Mapping):
-        raise TypeError(
-            f"[load_state_dict] state_dict is a {type(state_dict).__name__}, "
-            "expected a mapping from names to arrays"
-        )
+    op = "load_state_dict"
+    instance(op, "state_dict", state_dict, Mapping, "a mapping from names to arrays")
     missing = [name for name in own if name not in state_dict]
     unexpected = [name for name in state_dict if name not in own]
     faults = [f"missing {', '.join(missing)}"] if strict and missing else []
@@ -38,7 +36,7 @@ def load(
         if array.shape != own[name].shape
     ]
     if faults:
-        raise RuntimeError(f"[load_state_dict] {'; '.join(faults)}")
+        raise RuntimeError(f"[{op}] {'; '.join(faults)}")
     for name, array in arrays.items():
         tensor = own[name]
         fresh = Tensor(np.array(array, tensor.dtype, order="C", copy=copy)).to(tensor.device)
@@ -47,4 +45,5 @@ def load(
 
 
 def _array(value: Any) -> NDArray:
-    return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    is_tensor = isinstance(value, Tensor)
+    return value.detach().cpu().numpy() if is_tensor else plain_array(value, "load_state_dict")

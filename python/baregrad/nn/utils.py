@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
+from ..ops.arguments import number, operand, several
 from ..recording import no_grad
 from ..tensor import Tensor, tensor
 
@@ -15,13 +17,17 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients alike, in place, so that their norm together is at most max_norm.
+    """Scale all gradients, of any shapes, in place, so that their norm together is at most max_norm.
 
     Returns the norm before: the root of the sum of squares over all parameters, or for another
-    norm_type p the p-th root of the sum of |g|^p, for infinity the largest |g|.
+    norm_type p the p-th root of the sum of |g|^p; RuntimeError if it must be finite and is not.
     """
-    some = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    grads = [p.grad for p in some if p.grad is not None]
+    op, one = "clip_grad_norm_", isinstance(parameters, Tensor)
+    some: list[Any] = [parameters] if one else several(op, "parameters", parameters)
+    number(op, "max_norm", max_norm, 0)
+    if not number(op, "norm_type", norm_type) > 0:
+        raise ValueError(f"[{op}] norm_type is {norm_type}, expected more than 0")
+    grads = [p.grad for p in some if operand(op, "a parameter", p).grad is not None]
     if not grads:
         return tensor(0.0)
     with no_grad():
@@ -35,9 +41,7 @@ def clip_grad_norm_(
             norm = norm.maximum(size) if norm_type == math.inf else norm + size
         norm = norm if norm_type == math.inf else norm ** (1 / norm_type)
         if error_if_nonfinite and not math.isfinite(norm.item()):
-            raise RuntimeError(
-                f"[clip_grad_norm_] the norm is {norm.item()}, expected a finite one"
-            )
+            raise RuntimeError(f"[{op}] the norm is {norm.item()}, expected a finite one")
         share = (max_norm / (norm + 1e-6)).clamp(max=1.0)  # 1e-6, as PyTorch
         for g in grads:
             g.mul_(share.to(g.device))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
@@ -20,6 +22,7 @@ DType: TypeAlias = "np.dtype[Any]"
 
 NUMBERS = (bool, int, float, np.number, np.bool_)
 FLOAT32, INT64, BOOL = np.dtype(np.float32), np.dtype(np.int64), np.dtype(np.bool_)
+_DTYPES = (FLOAT32, *map(np.dtype, (np.float64, np.int64, np.int32, np.uint8)), BOOL)
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2}  # a bool gives way to an integer, both to a float
 _FLOATS_AS_CALLS = {"float32": "float()", "float64": "double()"}
 
@@ -78,6 +81,56 @@ def sizes(op: str, shape: Sequence[Any]) -> Shape:
         return tuple(operator.index(n) for n in lengths)
     except TypeError:
         raise TypeError(f"[{op}] a length is no integer: {tuple(lengths)}") from None
+
+
+def instance(op: str, name: str, value: Any, kind: Any, expected: str) -> Any:
+    """value, if it is of that kind, a class or a tuple of classes."""
+    if not isinstance(value, kind):
+        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected {expected}")
+    return value
+
+
+def number(op: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """value, if it is a number, and between low and high where these are given."""
+    instance(op, name, value, NUMBERS, "a number")
+    if (low, high) != (-math.inf, math.inf) and not low <= value <= high:
+        most = f" <= {high:g}" if high < math.inf else ""
+        raise ValueError(f"[{op}] {name} is {value}, expected {low:g} <= {name}{most}")
+    return value
+
+
+def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
+    """value, if it is an integer, and at least `least` where that is given."""
+    try:
+        found = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"[{op}] {name} is a {kind}, expected an integer") from None
+    if least is not None and found < least:
+        raise ValueError(f"[{op}] {name} is {found}, expected at least {least}")
+    return found
+
+
+def several(op: str, name: str, value: Any) -> list[Any]:
+    """What is in value, if it is iterable."""
+    return list(instance(op, name, value, Iterable, "a list"))
+
+
+def function(op: str, name: str, value: Any) -> Any:
+    """value, if it can be called."""
+    return instance(op, name, value, Callable, "a function")
+
+
+def known_dtype(op: str, dtype: Any, what: str = "dtype is") -> DType:
+    """dtype as NumPy's. TypeError for one that no tensor has."""
+    found = None
+    if dtype is not None:  # which NumPy takes for float64
+        with contextlib.suppress(TypeError, ValueError):
+            found = np.dtype(dtype)
+    if found is None or found not in _DTYPES:
+        names = ", ".join(map(str, _DTYPES[:-1])) + f" or {_DTYPES[-1]}"
+        raise TypeError(f"[{op}] {what} {found or repr(dtype)}, expected {names}")
+    return found
 
 
 def operand(op: str, name: str, value: Any) -> Tensor:
@@ -158,7 +211,7 @@ def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
             return a, scalar(a, b, dtype)
     tensors = {name: value for name, value in (("a", a), ("b", b)) if is_tensor(value)}
     for name, value in (("a", a), ("b", b)):
-        if name not in tensors and not isinstance(value, NUMBERS):
+        if name not in tensors and not (tensors and isinstance(value, NUMBERS)):
             operand(op, name, value)
     same_device(op, **tensors)
     like, dtype = next(iter(tensors.values())), result_type(a, b)
@@ -167,9 +220,9 @@ def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
     )
 
 
-def floating(x: Tensor) -> Tensor:
-    """x, as float32 if it holds integers or bools."""
-    return x if x.dtype.kind == "f" else x.to(FLOAT32)
+def floating(op: str, x: Tensor, name: str = "x") -> Tensor:
+    """x, if it is a Tensor: as float32 if it holds integers or bools."""
+    return x if operand(op, name, x).dtype.kind == "f" else x.to(FLOAT32)
 
 
 def is_contiguous(x: Array) -> bool:

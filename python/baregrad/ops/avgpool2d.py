@@ -34,5 +34,5 @@ def avgpool2d(
     operand(op, "x", x)
     kernel = pair(op, "kernel_size", kernel_size)
     step = kernel if stride is None else pair(op, "stride", stride)
-    width = pair(op, "padding", padding)
+    width = pair(op, "padding", padding, 0)
     return AvgPool2d.apply(x, kernel=kernel, stride=step, padding=width)

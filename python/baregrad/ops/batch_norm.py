@@ -42,8 +42,7 @@ def batch_norm(
     As in training: by the mean and variance of this batch, which divides by their number. Source:
     Ioffe and Szegedy, 2015.
     """
-    op = "batch_norm"
-    weight, bias = _both(op, x, weight, bias)
+    weight, bias = _both("batch_norm", x, weight, bias)
     rows = x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
     out, mean, var = BatchNorm.apply_all(rows, weight, bias, epsilon=epsilon)
     return out.reshape(x.shape), mean, var
@@ -60,6 +59,8 @@ def batch_norm_by(
 ) -> Tensor:
     """weight (x - mean) / sqrt(var + epsilon) + bias, by a mean and variance that are given (c,)."""
     weight, bias = _both("batch_norm", x, weight, bias)
+    given = {"mean": operand("batch_norm", "mean", mean), "var": operand("batch_norm", "var", var)}
+    same_device("batch_norm", x=x, **given)
     scale = weight / (var + epsilon).sqrt()
     per_channel = (-1, *(1,) * (x.ndim - 2))
     return x * scale.reshape(per_channel) + (bias - mean * scale).reshape(per_channel)
@@ -74,6 +75,6 @@ def _both(op: str, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tup
         weight = x._made(x._backend.full(x.shape[1:2], 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(x.shape[1:2], 0.0, x.dtype), None)
-    same_device(op, weight=weight, x=x, bias=bias)
+    same_device(op, weight=operand(op, "weight", weight), x=x, bias=operand(op, "bias", bias))
     same_floats(op, weight=weight, x=x, bias=bias)
     return weight, bias

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..autograd import Function
 from ..backend import backend_of, kernels
 from ..typing import Array, Shape
-from .arguments import NUMBERS, Operand, floating, is_tensor, promoted
+from .arguments import NUMBERS, Operand, floating, is_tensor, number, operand, promoted
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -138,12 +138,12 @@ class Minimum(Maximum):
 
 def add(a: Operand, b: Operand, *, alpha: float = 1) -> Tensor:
     """a + alpha b, broadcast."""
-    return Add.apply(*promoted("add", a, _scaled(b, alpha)))
+    return Add.apply(*promoted("add", a, _scaled("add", b, alpha)))
 
 
 def sub(a: Operand, b: Operand, *, alpha: float = 1) -> Tensor:
     """a - alpha b, broadcast."""
-    return Sub.apply(*promoted("sub", a, _scaled(b, alpha)))
+    return Sub.apply(*promoted("sub", a, _scaled("sub", b, alpha)))
 
 
 def mul(a: Operand, b: Operand) -> Tensor:
@@ -153,7 +153,7 @@ def mul(a: Operand, b: Operand) -> Tensor:
 
 def div(a: Operand, b: Operand) -> Tensor:
     """a / b, broadcast; of integers a float32."""
-    return Div.apply(*map(floating, promoted("div", a, b)))
+    return Div.apply(*(floating("div", x) for x in promoted("div", a, b)))
 
 
 def pow(a: Operand, b: Operand) -> Tensor:
@@ -180,22 +180,22 @@ def minimum(a: Operand, b: Operand) -> Tensor:
 
 
 def add_(x: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """x += alpha other, in place."""
-    return in_place(x, Add, _scaled(other, alpha))
+    """x += alpha other, broadcast, in place."""
+    return in_place(x, Add, _scaled("add_", other, alpha))
 
 
 def sub_(x: Tensor, other: Operand, *, alpha: float = 1) -> Tensor:
-    """x -= alpha other, in place."""
-    return in_place(x, Sub, _scaled(other, alpha))
+    """x -= alpha other, broadcast, in place."""
+    return in_place(x, Sub, _scaled("sub_", other, alpha))
 
 
 def mul_(x: Tensor, other: Operand) -> Tensor:
-    """x *= other, in place."""
+    """x *= other, broadcast, in place."""
     return in_place(x, Mul, other)
 
 
 def div_(x: Tensor, other: Operand) -> Tensor:
-    """x /= other, in place. TypeError if x holds integers."""
+    """x /= other, broadcast, in place. TypeError if x holds integers."""
     if x.dtype.kind != "f":
         raise TypeError(f"[div_] the tensor has dtype {x.dtype}, expected float32 or float64")
     return in_place(x, Div, other)
@@ -217,5 +217,7 @@ def in_place(x: Tensor, function: type[Binary], other: Operand) -> Tensor:
     return x._changed()
 
 
-def _scaled(x: Operand, alpha: float) -> Any:
-    return x if alpha == 1 else x * alpha
+def _scaled(op: str, x: Operand, alpha: float) -> Any:
+    if number(op, "alpha", alpha) == 1:
+        return x
+    return x * alpha if isinstance(x, NUMBERS) else operand(op, "an operand", x) * alpha

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import operand, same_device, same_floats, sizes
+from .arguments import integer, operand, same_device, same_floats, sizes
 from .bias_activation import activated, fuses
 from .copy_strided import pad
 
@@ -52,11 +52,13 @@ class Conv2d(Function):
         return dx, dw, k.reduce_sum(dout, (0, 2, 3)) if self.needs_grad[2] else None
 
 
-def pair(op: str, name: str, value: Pair) -> tuple[int, ...]:
-    """An integer for both directions, or one for each."""
+def pair(op: str, name: str, value: Pair, least: int = 1) -> tuple[int, ...]:
+    """An integer for both directions, or one for each. ValueError for one below `least`."""
     found = sizes(op, value) if isinstance(value, (tuple, list)) else sizes(op, (value,)) * 2
     if len(found) != 2:
         raise ValueError(f"[{op}] {name} is {found}, expected one integer or two")
+    if min(found) < least:
+        raise ValueError(f"[{op}] {name} is {found}, expected 2 integers of at least {least}")
     return found
 
 
@@ -74,11 +76,12 @@ def conv2d(
     """x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, oh, ow).
 
     padding is a width or "valid" or, with stride 1, "same". activation, the name of an elementwise
-    op such as "relu", follows in the same pass where it can.
+    op such as "relu", follows in the same pass where it can. Source: lecture 002, convolution.
     """
     given = {"weight": weight, "x": x, **({} if bias is None else {"bias": bias})}
     for name, value in given.items():
         operand("conv2d", name, value)
+    integer("conv2d", "groups", groups, 1)
     same_device("conv2d", **given)
     same_floats("conv2d", **given)
     if x.ndim == weight.ndim == 4 and x.shape[1] != weight.shape[1] * groups:
@@ -90,7 +93,7 @@ def conv2d(
     if isinstance(padding, str):
         x, width = _named_padding(x, weight, step, padding, apart)
     else:
-        width = pair("conv2d", "padding", padding)
+        width = pair("conv2d", "padding", padding, 0)
     options = {"stride": step, "padding": width, "dilation": apart, "groups": groups}
     if not fuses(activation) and bias is not None:
         return activated(Conv2d.apply(x, weight, bias, **options), None, activation)

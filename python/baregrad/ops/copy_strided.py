@@ -14,6 +14,7 @@ from .arguments import (
     Operand,
     dimension,
     dimensions,
+    integer,
     is_contiguous,
     is_tensor,
     numpy_names,
@@ -21,6 +22,7 @@ from .arguments import (
     result_type,
     same_device,
     scalar,
+    several,
     sizes,
 )
 
@@ -100,8 +102,8 @@ class Flip(Function):
 
 
 def clone(x: Tensor) -> Tensor:
-    """A copy in memory of its own, through which gradients flow."""
-    return Clone.apply(x)
+    """A copy of the same shape, in memory of its own, through which gradients flow."""
+    return Clone.apply(operand("clone", "x", x))
 
 
 def contiguous(x: Tensor) -> Tensor:
@@ -137,22 +139,18 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for i, x in enumerate(found):
         if x.shape != found[0].shape:
             raise ValueError(f"[stack] tensors[{i}] has shape {x.shape}, expected {found[0].shape}")
-    return Cat.apply(
-        *(x.unsqueeze(dim) for x in found), axis=dimension("stack", dim, found[0].ndim + 1)
-    )
+    axis = dimension("stack", dim, found[0].ndim + 1)
+    return Cat.apply(*(x.unsqueeze(axis) for x in found), axis=axis)
 
 
 @numpy_names
 def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Views of x along dim: of split_size each, the last perhaps less, or of the sizes listed."""
-    axis = dimension("split", dim, x.ndim)
-    length = operand("split", "x", x).shape[axis]
+    length, axis = _length("split", x, dim), dimension("split", dim, x.ndim)
     if isinstance(split_size, (tuple, list)):
         parts = sizes("split", split_size)
     else:
-        (step,) = sizes("split", (split_size,))
-        if step < 1:
-            raise ValueError(f"[split] split_size is {split_size}, expected at least 1")
+        step = integer("split", "split_size", split_size, 1)
         parts = tuple(min(step, length - start) for start in range(0, length, step)) or (0,)
     if sum(parts) != length or min(parts) < 0:
         raise ValueError(f"[split] the sizes are {parts}, expected a sum of {length}")
@@ -165,17 +163,15 @@ def split(x: Tensor, split_size: int | Sequence[int], dim: int = 0) -> tuple[Ten
 @numpy_names
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` views of x along dim, of equal length but for the last."""
-    (count,) = sizes("chunk", (chunks,))
-    if count < 1:
-        raise ValueError(f"[chunk] chunks is {chunks}, expected at least 1")
-    length = x.shape[dimension("chunk", dim, x.ndim)]
+    count = integer("chunk", "chunks", chunks, 1)
+    length = _length("chunk", x, dim)
     return split(x, max(-(-length // count), 1), dim)
 
 
 @numpy_names
 def flip(x: Tensor, dim: Dims) -> Tensor:
     """A copy with the elements along dim, one or several dimensions, in reverse order."""
-    return Flip.apply(x, axes=dimensions("flip", dim, x.ndim))
+    return Flip.apply(x, axes=dimensions("flip", dim, operand("flip", "x", x).ndim))
 
 
 def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
@@ -200,13 +196,18 @@ def pad(x: Tensor, pad: Sequence[int], value: float = 0.0) -> Tensor:
     return Pad.apply(x, widths=added, value=value) if any(map(any, added)) else x
 
 
+def _length(op: str, x: Tensor, dim: int) -> int:
+    axis = dimension(op, dim, operand(op, "x", x).ndim)
+    if x.ndim == 0:
+        raise ValueError(f"[{op}] x has shape (), expected at least one axis")
+    return x.shape[axis]
+
+
 def _tensors(op: str, tensors: Sequence[Any]) -> tuple[Tensor, ...]:
     """All as tensors of one type, on one device."""
-    if is_tensor(tensors):
-        tensors = list(tensors)
-    if not tensors:
+    found = [operand(op, f"tensors[{i}]", x) for i, x in enumerate(several(op, "tensors", tensors))]
+    if not found:
         raise ValueError(f"[{op}] there are no tensors, expected at least one")
-    found = [operand(op, f"tensors[{i}]", x) for i, x in enumerate(tensors)]
     same_device(op, **{f"tensors[{i}]": x for i, x in enumerate(found)})
     dtype = result_type(*found)
     return tuple(x.to(dtype) for x in found)

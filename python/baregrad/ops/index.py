@@ -100,8 +100,9 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         fits = np.broadcast_shapes(value.shape, shape) == shape
     except ValueError:
         fits = False
-    if not fits and value.shape[: value.ndim - len(shape)] == (1,) * (value.ndim - len(shape)):
-        value = value.reshape(value.shape[value.ndim - len(shape) :])  # as NumPy drops them
+    more = value.ndim - len(shape)
+    if more > 0 and value.shape[:more] == (1,) * more:
+        value = value.reshape(value.shape[more:])  # as NumPy drops them
         fits = all(n in (1, m) for n, m in zip(value.shape, shape, strict=True))
     if not fits:
         raise ValueError(f"[setitem] value has shape {value.shape}, expected {shape}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array, Shape
-from .arguments import operand, same_device, same_floats, sizes
+from .arguments import number, operand, same_device, same_floats, sizes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -47,12 +47,16 @@ def layer_norm(
     if not shape or x.shape[x.ndim - len(shape) :] != shape or x.ndim < len(shape):
         wanted = ", ".join(map(str, shape))
         raise ValueError(f"[{op}] x has shape {x.shape}, expected (..., {wanted})")
+    number(op, "eps", eps, 0)
     if weight is None:
         weight = x._made(x._backend.full(shape, 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(shape, 0.0, x.dtype), None)
-    same_device(op, weight=weight, x=x, bias=bias)
+    same_device(op, weight=operand(op, "weight", weight), x=x, bias=operand(op, "bias", bias))
     same_floats(op, weight=weight, x=x, bias=bias)
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value.shape != shape:
+            raise ValueError(f"[{op}] {name} has shape {value.shape}, expected {shape}")
     d = math.prod(shape)
     rows = x.reshape(math.prod(x.shape[: x.ndim - len(shape)]), d)
     out = LayerNorm.apply(rows, weight.reshape(d), bias.reshape(d), epsilon=eps)

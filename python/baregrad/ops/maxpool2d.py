@@ -32,10 +32,13 @@ class MaxPool2d(Function):
 def maxpool2d(
     x: Tensor, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0
 ) -> Tensor:
-    """x (n, c, h, w) -> (n, c, oh, ow); windows of kernel_size, stride apart (kernel_size if None)."""
+    """x (n, c, h, w) -> (n, c, oh, ow); windows of kernel_size, stride apart (kernel_size if None).
+
+    The largest of each window, of equals the first (lecture 002, pooling).
+    """
     op = "maxpool2d"
     operand(op, "x", x)
     kernel = pair(op, "kernel_size", kernel_size)
     step = kernel if stride is None else pair(op, "stride", stride)
-    width = pair(op, "padding", padding)
+    width = pair(op, "padding", padding, 0)
     return MaxPool2d.apply(x, kernel=kernel, stride=step, padding=width)

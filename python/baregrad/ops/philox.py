@@ -9,7 +9,7 @@ from ..autograd import Function
 from ..backend import kernels
 from ..random import philox_state
 from ..typing import Array
-from .arguments import operand
+from .arguments import number, operand
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -32,9 +32,7 @@ def dropout(x: Tensor, p: float = 0.5) -> Tensor:
     Source: lecture 000, slide 32; Srivastava et al., 2014. ValueError unless 0 <= p <= 1.
     """
     operand("dropout", "x", x)
-    if not 0 <= p <= 1:
-        raise ValueError(f"[dropout] p is {p}, expected 0 <= p <= 1")
-    if p == 0:
+    if number("dropout", "p", p, 0, 1) == 0:
         return x
     state = x._backend.from_numpy(philox_state(math.prod(x.shape)))
     return Dropout.apply(x, x._made(state, None), p=p)

@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import Function
 from ..backend import backend_of, kernels
 from ..typing import Array, Shape
-from .arguments import INT64, Dims, dimension, dimensions, numpy_names
+from .arguments import INT64, Dims, dimension, dimensions, number, numpy_names, operand
 from .binary import constant
 from .where import where
 
@@ -147,7 +147,7 @@ class SmallestAlong(LargestAlong):
 @numpy_names
 def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The sum over dim, one or several dimensions, or all; of integers and bools an int64."""
-    axes = dimensions("sum", dim, x.ndim)
+    axes = dimensions("sum", dim, operand("sum", "x", x).ndim)
     out = Sum.apply(x if x.dtype.kind == "f" else x.to(INT64), axes=axes)
     return _kept(x, out, axes, keepdim)
 
@@ -155,8 +155,8 @@ def sum(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 @numpy_names
 def mean(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """The mean over dim, or of all elements; NaN of none."""
-    axes = dimensions("mean", dim, x.ndim)
-    return _kept(x, Mean.apply(_floats("mean", x), axes=axes), axes, keepdim)
+    axes = dimensions("mean", dim, _floats("mean", x).ndim)
+    return _kept(x, Mean.apply(x, axes=axes), axes, keepdim)
 
 
 @numpy_names
@@ -165,18 +165,19 @@ def var(x: Tensor, dim: Dims = None, keepdim: bool = False, *, correction: float
 
     NumPy's default is correction=0.
     """
-    axes = dimensions("var", dim, x.ndim)
-    out = Var.apply(_floats("var", x), axes=axes, correction=correction)
+    axes = dimensions("var", dim, _floats("var", x).ndim)
+    out = Var.apply(x, axes=axes, correction=number("var", "correction", correction))
     return _kept(x, out, axes, keepdim)
 
 
 @numpy_names
 def std(x: Tensor, dim: Dims = None, keepdim: bool = False, *, correction: float = 1) -> Tensor:
-    """The square root of var, so with n - 1, as in PyTorch; NumPy's default is correction=0.
+    """The square root of var over dim, with n - 1, as in PyTorch; NumPy's default is correction=0.
 
     Where it is 0 its derivative is taken as 0.
     """
-    v = var(x, dim, keepdim, correction=correction)
+    axes = dimensions("std", dim, _floats("std", x).ndim)
+    v = var(x, axes, keepdim, correction=number("std", "correction", correction))
     zero = v == 0
     return where(zero, 0, where(zero, 1, v).sqrt())
 
@@ -204,7 +205,7 @@ def max(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
     The gradient goes to the index found; without dim, equals share it. `amax` has no indices.
     """
     if dim is None:
-        return amax(x, None, keepdim)
+        return _extreme(Largest, "max", x, None, keepdim)
     return _along(LargestAlong, "max", x, dim, keepdim)
 
 
@@ -219,7 +220,7 @@ def min(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor | Ex
     The gradient goes to the index found; without dim, equals share it. `amin` has no indices.
     """
     if dim is None:
-        return amin(x, None, keepdim)
+        return _extreme(Smallest, "min", x, None, keepdim)
     return _along(SmallestAlong, "min", x, dim, keepdim)
 
 
@@ -238,17 +239,17 @@ def argmin(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
 @numpy_names
 def all(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether every element over dim is other than 0; of none, True."""
-    return sum(x == 0, dim, keepdim) == 0
+    return sum(operand("all", "x", x) == 0, dim, keepdim) == 0
 
 
 @numpy_names
 def any(x: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether some element over dim is other than 0; of none, False."""
-    return sum(x != 0, dim, keepdim) != 0
+    return sum(operand("any", "x", x) != 0, dim, keepdim) != 0
 
 
 def _floats(op: str, x: Tensor) -> Tensor:
-    if x.dtype.kind != "f":
+    if operand(op, "x", x).dtype.kind != "f":
         raise TypeError(f"[{op}] x has dtype {x.dtype}, expected float32: use x.float()")
     return x
 
@@ -258,12 +259,12 @@ def _kept(x: Tensor, out: Tensor, axes: Sequence[int], keepdim: bool) -> Tensor:
 
 
 def _extreme(function: type[Function], op: str, x: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    axes = dimensions(op, dim, x.ndim)
+    axes = dimensions(op, dim, operand(op, "x", x).ndim)
     return _kept(x, function.apply(x, axes=axes), axes, keepdim)
 
 
 def _along(function: type[Function], op: str, x: Tensor, dim: int, keepdim: bool) -> Extremum:
-    axis = dimension(op, dim, x.ndim)
+    axis = dimension(op, dim, operand(op, "x", x).ndim)
     if x.ndim == 0:
         pair = _along(function, op, x.reshape(1), 0, False)
         return Extremum(pair.values, pair.indices)
@@ -272,6 +273,7 @@ def _along(function: type[Function], op: str, x: Tensor, dim: int, keepdim: bool
 
 
 def _place(op: str, x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    operand(op, "x", x)
     flat = x.detach() if dim is not None and x.ndim else x.detach().reshape(-1)
     axis = 0 if dim is None else dimension(op, dim, x.ndim)
     out = x._made(getattr(kernels(x.array), op)(flat.array, axis), None)

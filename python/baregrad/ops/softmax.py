@@ -38,13 +38,13 @@ class LogSoftmax(Softmax):
 @numpy_names
 def softmax(x: Tensor, dim: int) -> Tensor:
     """exp(x) / sum of exp(x) along dim (lecture 000, slide 22)."""
-    return _along(Softmax, "softmax", floating(x), dim)
+    return _along(Softmax, "softmax", floating("softmax", x), dim)
 
 
 @numpy_names
 def log_softmax(x: Tensor, dim: int) -> Tensor:
     """x - log of the sum of exp(x) along dim: the logarithm of softmax, without overflow."""
-    return _along(LogSoftmax, "log_softmax", floating(x), dim)
+    return _along(LogSoftmax, "log_softmax", floating("log_softmax", x), dim)
 
 
 def _along(function: type[Softmax], op: str, x: Tensor, dim: int) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import floating
+from .arguments import floating, number, operand
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -134,71 +134,76 @@ class Sign(LinearUnary):
     kind = "sign"
 
 
-def relu(x: Tensor) -> Tensor:
-    """max(x, 0) of every element (lecture 000, slide 24)."""
-    return Relu.apply(x) if x.dtype.kind == "f" else x.maximum(0)
+def relu(input: Tensor) -> Tensor:
+    """max(input, 0) of every element (lecture 000, slide 24)."""
+    return (
+        Relu.apply(input) if operand("relu", "input", input).dtype.kind == "f" else input.maximum(0)
+    )
 
 
-def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """x (...) -> x where it is above 0, else negative_slope x (lecture 004)."""
-    return LeakyRelu.apply(floating(x), alpha=negative_slope)
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """input (...) -> input where it is above 0, else negative_slope input (lecture 004)."""
+    return LeakyRelu.apply(
+        floating("leaky_relu", input, "input"),
+        alpha=number("leaky_relu", "negative_slope", negative_slope),
+    )
 
 
-def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
-    """x (...) -> x where it is above 0, else alpha (e^x - 1) (Clevert et al., 2016)."""
-    return Elu.apply(floating(x), alpha=alpha)
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """input (...) -> input where it is above 0, else alpha (e^input - 1) (Clevert et al., 2016)."""
+    return Elu.apply(floating("elu", input, "input"), alpha=number("elu", "alpha", alpha))
 
 
-def gelu(x: Tensor) -> Tensor:
-    """x (...) -> x P(normal < x) (Hendrycks and Gimpel, 2016)."""
-    return Gelu.apply(floating(x))
+def gelu(input: Tensor) -> Tensor:
+    """input (...) -> input P(normal < input) (Hendrycks and Gimpel, 2016)."""
+    return Gelu.apply(floating("gelu", input, "input"))
 
 
-def silu(x: Tensor) -> Tensor:
-    """x (...) -> x sigmoid(x), also called swish (Elfwing et al., 2018)."""
-    return Silu.apply(floating(x))
+def silu(input: Tensor) -> Tensor:
+    """input (...) -> input sigmoid(input), also called swish (Elfwing et al., 2018)."""
+    return Silu.apply(floating("silu", input, "input"))
 
 
-def softplus(x: Tensor) -> Tensor:
-    """x (...) -> log(1 + e^x)."""
-    return Softplus.apply(floating(x))
+def softplus(input: Tensor) -> Tensor:
+    """input (...) -> log(1 + e^input)."""
+    return Softplus.apply(floating("softplus", input, "input"))
 
 
-def sigmoid(x: Tensor) -> Tensor:
-    """1 / (1 + e^-x) of every element (lecture 000, slide 24)."""
-    return Sigmoid.apply(floating(x))
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e^-input) of every element (lecture 000, slide 24)."""
+    return Sigmoid.apply(floating("sigmoid", input, "input"))
 
 
-def tanh(x: Tensor) -> Tensor:
+def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent of every element (lecture 000, slide 24)."""
-    return Tanh.apply(floating(x))
+    return Tanh.apply(floating("tanh", input, "input"))
 
 
 def exp(x: Tensor) -> Tensor:
     """e to the power of every element."""
-    return Exp.apply(floating(x))
+    return Exp.apply(floating("exp", x))
 
 
 def log(x: Tensor) -> Tensor:
     """The natural logarithm of every element: -infinity of 0, NaN below."""
-    return Log.apply(floating(x))
+    return Log.apply(floating("log", x))
 
 
 def sqrt(x: Tensor) -> Tensor:
     """The square root of every element: NaN below 0."""
-    return Sqrt.apply(floating(x))
+    return Sqrt.apply(floating("sqrt", x))
 
 
 def abs(x: Tensor) -> Tensor:
     """The absolute value of every element; its derivative at 0 is 0."""
-    return Abs.apply(x) if x.dtype.kind == "f" else x.maximum(-x)
+    return Abs.apply(x) if operand("abs", "x", x).dtype.kind == "f" else x.maximum(-x)
 
 
 def neg(x: Tensor) -> Tensor:
     """Every element with the other sign."""
-    return Neg.apply(x) if x.dtype.kind == "f" else 0 - x
+    return Neg.apply(x) if operand("neg", "x", x).dtype.kind == "f" else 0 - x
 
 
 def sign(x: Tensor) -> Tensor:
     """-1, 0 or 1 for every element, with derivative 0."""
-    return Sign.apply(floating(x)).to(x.dtype)
+    return Sign.apply(floating("sign", x)).to(x.dtype)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..autograd import Function
 from ..backend import backend_of
 from ..typing import Array, Shape
-from .arguments import dimension, is_contiguous, numpy_names, sizes
+from .arguments import dimension, is_contiguous, numpy_names, operand, sizes
 from .binary import sum_to
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def permuted(x: Array, axes: Sequence[int]) -> Array:
 
 def reshape(x: Tensor, *shape: int | Shape) -> Tensor:
     """The same elements under another shape, without a copy if possible; one length may be -1."""
-    return Reshape.apply(x, shape=sizes("reshape", shape))._views(x)
+    return _reshaped("reshape", operand("reshape", "x", x), shape)
 
 
 def view(x: Tensor, *shape: int | Shape) -> Tensor:
@@ -69,31 +69,44 @@ def view(x: Tensor, *shape: int | Shape) -> Tensor:
         raise RuntimeError(
             f"[view] the tensor, {x.shape}, is not contiguous, expected x.reshape or x.contiguous()"
         )
-    return Reshape.apply(x, shape=sizes("view", shape))._views(x)
+    return _reshaped("view", x, shape)
+
+
+def _reshaped(op: str, x: Tensor, shape: Sequence[int | Shape]) -> Tensor:
+    wanted = sizes(op, shape)
+    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
+        raise ValueError(f"[{op}] shape is {wanted}, expected lengths, of which one may be -1")
+    try:
+        return Reshape.apply(x, shape=wanted)._views(x)
+    except ValueError:
+        raise ValueError(
+            f"[{op}] x has shape {x.shape}, whose {x.numel()} elements do not fit {wanted}"
+        ) from None
 
 
 @numpy_names
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from start_dim to end_dim as one."""
-    first = dimension("flatten", start_dim, x.ndim)
-    last = dimension("flatten", end_dim, x.ndim)
+    first = dimension("flatten", start_dim, operand("flatten", "input", input).ndim)
+    last = dimension("flatten", end_dim, input.ndim)
     if first > last:
         raise ValueError(f"[flatten] start_dim is {start_dim}, expected one before {end_dim}")
-    middle = math.prod(x.shape[first : last + 1])
-    return reshape(x, (*x.shape[:first], middle, *x.shape[last + 1 :]))
+    middle = math.prod(input.shape[first : last + 1])
+    return reshape(input, (*input.shape[:first], middle, *input.shape[last + 1 :]))
 
 
 def permute(x: Tensor, *dims: int | Sequence[int]) -> Tensor:
     """The dimensions in the order given, without a copy."""
-    axes = tuple(dimension("permute", d, x.ndim) for d in sizes("permute", dims))
-    if sorted(axes) != list(range(x.ndim)):
-        raise ValueError(f"[permute] dims is {axes}, expected each of {x.ndim} dimensions once")
+    ndim = operand("permute", "x", x).ndim
+    axes = tuple(dimension("permute", d, ndim) for d in sizes("permute", dims))
+    if sorted(axes) != list(range(ndim)):
+        raise ValueError(f"[permute] dims is {axes}, expected each of {ndim} dimensions once")
     return Permute.apply(x, axes=axes)._views(x)
 
 
 def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions swapped, without a copy."""
-    axes = list(range(x.ndim))
+    axes = list(range(operand("transpose", "x", x).ndim))
     a, b = (dimension("transpose", dim, x.ndim) for dim in (dim0, dim1))
     if x.ndim:
         axes[a], axes[b] = axes[b], axes[a]
@@ -108,7 +121,7 @@ def swapped(x: Tensor) -> Tensor:
 
 def t(x: Tensor) -> Tensor:
     """A matrix, transposed without a copy; a vector as it is."""
-    if x.ndim > 2:
+    if operand("t", "x", x).ndim > 2:
         raise ValueError(f"[t] the tensor has shape {x.shape}, expected at most two dimensions")
     return transpose(x, 0, -1)
 
@@ -131,8 +144,9 @@ def expand(x: Tensor, *shape: int | Shape) -> Tensor:
 @numpy_names
 def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Without its dimensions of length 1, or without those of dim that have length 1."""
-    some = range(x.ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
-    axes = {dimension("squeeze", d, x.ndim) for d in some}
+    ndim = operand("squeeze", "x", x).ndim
+    some = range(ndim) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
+    axes = {dimension("squeeze", d, ndim) for d in some}
     gone = tuple(0 if axis in axes and n == 1 else slice(None) for axis, n in enumerate(x.shape))
     return x[gone]
 
@@ -140,5 +154,5 @@ def squeeze(x: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
 @numpy_names
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """With a new dimension of length 1 at dim."""
-    axis = dimension("unsqueeze", dim, x.ndim + 1)
+    axis = dimension("unsqueeze", dim, operand("unsqueeze", "x", x).ndim + 1)
     return x[(*(slice(None),) * axis, None)]

@@ -9,6 +9,7 @@ from ..backend import kernels
 from ..typing import Array
 from .arguments import (
     BOOL,
+    NUMBERS,
     Operand,
     is_tensor,
     operand,
@@ -51,6 +52,9 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
         raise TypeError(
             f"[where] condition has dtype {condition.dtype}, expected bool: use condition != 0"
         )
+    for name, value in (("a", a), ("b", b)):
+        if not isinstance(value, NUMBERS):
+            operand("where", name, value)
     if not is_tensor(a) and not is_tensor(b):
         a = scalar(condition, a, result_type(a, b))
     x, y = promoted("where", a, b)
@@ -60,6 +64,7 @@ def where(condition: Tensor, a: Operand, b: Operand) -> Tensor:
 
 def clamp(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """Every element, but at least min and at most max; outside, the derivative is 0."""
+    operand("clamp", "x", x)
     if min is None and max is None:
         raise ValueError("[clamp] there is neither min nor max, expected at least one")
     if min is not None:
@@ -68,7 +73,7 @@ def clamp(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> 
 
 
 def clamp_(x: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """As clamp, in place."""
+    """Every element clamped to min and max, in place."""
     recorded = x._prepare_change("clamp_")
     result = clamp(x, min, max)
     same_floats("clamp_", x=x, result=result)

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..backend import backend_of, kernels
+from ..ops.arguments import number, several
 from .optimizer import Arrays, Group, Optimizer, Params
 
 
 class Adam(Optimizer):
-    """param -= lr m' / (sqrt(v') + eps); m', v' are the corrected means of g and g^2 (algorithm 1).
+    """param -= lr m' / (sqrt(v') + eps), m', v' corrected means of g, g^2 (Kingma and Ba, 2015).
 
     g = grad + weight_decay param. eps stands outside the root, as in the paper, lecture 004 and
     PyTorch; lecture 000, slide 12, has it inside. An lr of 0.1, as lecture 004 prints, diverges on
@@ -34,13 +35,16 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        options = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        both = tuple(several(type(self).__name__, "betas", betas))
+        options = {"lr": lr, "betas": both, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, options)
 
     def _check(self, group: Group) -> None:
         super()._check(group)
+        if len(group["betas"]) != 2:
+            raise ValueError(f"{self._tag} betas is {group['betas']}, expected two numbers")
         for name, beta in zip(("betas[0]", "betas[1]"), group["betas"], strict=True):
-            if not 0 <= beta < 1:
+            if not 0 <= number(self._name, name, beta) < 1:
                 raise ValueError(f"{self._tag} {name} is {beta}, expected 0 <= {name} < 1")
 
     def _kept(self, group: Group) -> tuple[str, ...]:
@@ -63,7 +67,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay stays out of the means: param *= 1 - lr weight_decay beside the step."""
+    """Adam, but param *= 1 - lr weight_decay beside the step (Loshchilov and Hutter, 2019)."""
 
     fixed: ClassVar[dict[str, Any]] = {**Adam.fixed, "decoupled_weight_decay": True}
 

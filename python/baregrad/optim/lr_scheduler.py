@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..ops.arguments import function, instance, integer, number, several
 from .optimizer import Optimizer
 
 
@@ -18,10 +19,8 @@ class LRScheduler:
     """Base: sets the rate of every group to `_rate(base, t, its number)`, at once for t = 0, then at each step."""
 
     def __init__(self, optimizer: Optimizer) -> None:
-        if not isinstance(optimizer, Optimizer):
-            kind = type(optimizer).__name__
-            raise TypeError(f"[{type(self).__name__}] optimizer is a {kind}, expected an Optimizer")
-        self.optimizer = optimizer
+        op = type(self).__name__
+        self.optimizer = instance(op, "optimizer", optimizer, Optimizer, "an Optimizer")
         for group in optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
@@ -52,6 +51,7 @@ class LRScheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from there, at once."""
+        instance("load_state_dict", "state_dict", state_dict, Mapping, "a mapping")
         own = set(self.state_dict()) - {"_last_lr"}
         vars(self).update({name: state_dict[name] for name in own if name in state_dict})
         self._set()
@@ -65,12 +65,12 @@ class LambdaLR(LRScheduler):
         optimizer: Optimizer,
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
     ) -> None:
-        groups = len(optimizer.param_groups)
-        self.lr_lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
-        if len(self.lr_lambdas) != groups:
-            raise ValueError(
-                f"[LambdaLR] lr_lambda has {len(self.lr_lambdas)} functions, expected {groups}"
-            )
+        checked = instance("LambdaLR", "optimizer", optimizer, Optimizer, "an Optimizer")
+        one, groups = callable(lr_lambda), len(checked.param_groups)
+        every = [lr_lambda] * groups if one else several("LambdaLR", "lr_lambda", lr_lambda)
+        self.lr_lambdas = [function("LambdaLR", "lr_lambda", each) for each in every]
+        if len(every) != groups:
+            raise ValueError(f"[LambdaLR] lr_lambda has {len(every)} functions, expected {groups}")
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:
@@ -81,9 +81,8 @@ class StepLR(LRScheduler):
     """base gamma^(t // step_size): lower by a factor every few epochs (lecture 004)."""
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        if step_size < 1:
-            raise ValueError(f"[StepLR] step_size is {step_size}, expected at least 1")
-        self.step_size, self.gamma = step_size, gamma
+        self.step_size = integer("StepLR", "step_size", step_size, 1)
+        self.gamma = number("StepLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:
@@ -94,7 +93,9 @@ class MultiStepLR(LRScheduler):
     """base gamma^k, where k of the `milestones` are at most t."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        self.milestones, self.gamma = sorted(milestones), gamma
+        op, some = "MultiStepLR", several("MultiStepLR", "milestones", milestones)
+        self.milestones = sorted(integer(op, "a milestone", epoch) for epoch in some)
+        self.gamma = number(op, "gamma", gamma)
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:
@@ -105,7 +106,7 @@ class ExponentialLR(LRScheduler):
     """base gamma^t."""
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = gamma
+        self.gamma = number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:
@@ -116,9 +117,8 @@ class CosineAnnealingLR(LRScheduler):
     """eta_min + (base - eta_min) (1 + cos(pi t / T_max)) / 2 (Loshchilov and Hutter, 2017)."""
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803
-        if T_max < 1:
-            raise ValueError(f"[CosineAnnealingLR] T_max is {T_max}, expected at least 1")
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max = integer("CosineAnnealingLR", "T_max", T_max, 1)
+        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:
@@ -129,7 +129,7 @@ class InverseTimeLR(LRScheduler):
     """base / (1 + gamma t): what 1/t decay usually means."""
 
     def __init__(self, optimizer: Optimizer, gamma: float = 1.0) -> None:
-        self.gamma = gamma
+        self.gamma = number("InverseTimeLR", "gamma", gamma)
         super().__init__(optimizer)
 
     def _rate(self, base: float, t: int, group: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..backend import backend_of, kernels
-from ..ops.arguments import is_contiguous
+from ..ops.arguments import function, instance, is_contiguous, number, several
 from ..tensor import Tensor
 from ..typing import Array
 from ..uninterrupted import Uninterrupted
@@ -32,12 +32,13 @@ class Optimizer:
     fixed: ClassVar[dict[str, Any]] = {"maximize": False}  # options of PyTorch's, not offered
 
     def __init__(self, params: Params, defaults: Group) -> None:
-        self.defaults, self._tag = defaults, f"[{type(self).__name__}]"
+        self._name = type(self).__name__
+        self.defaults, self._tag = defaults, f"[{self._name}]"
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor):
             raise TypeError(f"{self._tag} params is a Tensor, expected an iterable of Tensors")
-        found: list[Any] = list(params)
+        found = several(self._name, "params", params)
         if not found:
             raise ValueError(f"{self._tag} params is empty, expected at least one parameter")
         for group in found if isinstance(found[0], dict) else [{"params": found}]:
@@ -45,18 +46,15 @@ class Optimizer:
 
     def add_param_group(self, param_group: Group) -> None:
         """Take in more parameters: {"params": ...} and the options in which they differ."""
-        if not isinstance(param_group, dict) or "params" not in param_group:
-            kind = type(param_group).__name__
-            raise TypeError(f"{self._tag} a group is a {kind}, expected a dict with 'params'")
+        wanted, op = "a dict with 'params'", self._name
+        if "params" not in instance(op, "a group", param_group, dict, wanted):
+            raise ValueError(f"{self._tag} a group has no 'params', expected some")
         params = param_group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = [params] if isinstance(params, Tensor) else several(op, "params", params)
         group = {**self.defaults, **param_group, "params": params}
         for index, param in enumerate(params):
             name = f"params[{index}]"
-            if not isinstance(param, Tensor):
-                kind = type(param).__name__
-                raise TypeError(f"{self._tag} {name} is a {kind}, expected a Tensor")
-            if not param.is_leaf:
+            if not instance(op, name, param, Tensor, "a Tensor").is_leaf:
                 raise ValueError(f"{self._tag} an op made {name}, expected a leaf")
         every = [*self._params(), *params]
         if len(set(every)) < len(every):
@@ -79,7 +77,7 @@ class Optimizer:
         `closure`, if given, is called first, to compute the gradients; its loss is returned. Ctrl-C
         waits until the step is whole.
         """
-        loss = None if closure is None else closure()
+        loss = None if closure is None else function("step", "closure", closure)()
         for group in self.param_groups:
             self._check(group)  # all, before any is changed
         with Uninterrupted():
@@ -127,6 +125,9 @@ class Optimizer:
         ValueError, and nothing is loaded, if parameters differ in number or shape or an option
         asks for what is not offered here.
         """
+        instance("load_state_dict", "state_dict", state_dict, Mapping, "a mapping")
+        if not {"state", "param_groups"} <= {*state_dict}:
+            raise ValueError("[load_state_dict] state_dict lacks 'state' or 'param_groups'")
         saved_groups, saved_state = state_dict["param_groups"], state_dict["state"]
         here, there = (
             " + ".join(str(len(group["params"])) for group in groups)
@@ -168,7 +169,7 @@ class Optimizer:
     def _check(self, group: Group) -> None:
         """ValueError for an option out of range."""
         for name in self.at_least_zero:
-            if not 0 <= group[name] < float("inf"):
+            if not 0 <= number(self._name, name, group[name]) < float("inf"):
                 raise ValueError(
                     f"{self._tag} {name} is {group[name]}, expected a finite number of at least 0"
                 )

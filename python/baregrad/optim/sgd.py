@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..backend import backend_of, kernels
+from ..ops.arguments import instance
 from .optimizer import Arrays, Group, Optimizer, Params
 
 
@@ -30,6 +31,7 @@ class SGD(Optimizer):
 
     def _check(self, group: Group) -> None:
         super()._check(group)
+        instance("SGD", "nesterov", group["nesterov"], bool, "a bool")
         if group["nesterov"] and not group["momentum"]:
             raise ValueError("[SGD] nesterov is True and momentum 0, expected some momentum")
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..nn import Module
+from ..ops.arguments import instance
 from ..tensor import Tensor, as_tensor, float32, int64
 from ..utils.data import DataLoader, TensorDataset
 
@@ -25,7 +26,7 @@ class Pairs:
     """
 
     def __init__(self, op: str, loader: Batches, model: Module, shuffle: bool = False) -> None:
-        parameters = list(model.parameters())
+        parameters = list(instance(op, "model", model, Module, "a Module").parameters())
         self.op, self.warned = op, False
         self.device = parameters[0].device if parameters else "cpu"
         self.dtype = parameters[0].dtype if parameters else float32
@@ -33,18 +34,11 @@ class Pairs:
         if whole and all(isinstance(part, (np.ndarray, Tensor)) for part in loader):
             data = TensorDataset(*(self._floats(as_tensor(part).cpu()) for part in loader))
             loader = DataLoader(data, _BATCH_SIZE, shuffle)
-        if not isinstance(loader, Iterable):
-            kind = type(loader).__name__
-            raise TypeError(f"[{op}] a loader is a {kind}, expected batches (inputs, labels)")
-        self.loader = loader
+        self.loader = instance(op, "a loader", loader, Iterable, "batches (inputs, labels)")
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for batch in self.loader:
-            if not isinstance(batch, (tuple, list)):
-                kind = type(batch).__name__
-                raise TypeError(
-                    f"[{self.op}] a batch is a {kind}, expected a pair (inputs, labels)"
-                )
+            instance(self.op, "a batch", batch, (tuple, list), "a pair (inputs, labels)")
             if len(batch) != 2:
                 raise ValueError(
                     f"[{self.op}] a batch has {len(batch)} parts, expected (inputs, labels)"

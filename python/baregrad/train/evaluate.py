@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ..autograd import no_grad
 from ..nn import CrossEntropyLoss, Module, functional as F  # noqa: N812
+from ..ops.arguments import function
 from ..tensor import Tensor
 from ..typing import NDArray
 from .batches import Batches, Pairs
@@ -64,19 +65,24 @@ class Running:
         return Metrics(self.loss / self.samples, self.correct / self.samples)
 
 
+def checked_loss(op: str, loss: Loss | None) -> Loss:
+    """The loss, by default CrossEntropyLoss."""
+    return CrossEntropyLoss() if loss is None else function(op, "loss", loss)
+
+
 def evaluate(model: Module, loader: Batches, loss: Loss | None = None) -> Metrics:
     """The model's loss and accuracy over (inputs, labels) batches: no gradients, `eval` mode.
 
     `loss` is the mean over a batch, by default CrossEntropyLoss. The modes of the modules are put
     back afterwards. Without any sample both metrics are NaN.
     """
-    criterion = CrossEntropyLoss() if loss is None else loss
+    pairs, criterion = Pairs("evaluate", loader, model), checked_loss("evaluate", loss)
     running = Running(criterion)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with no_grad():
-            for inputs, labels in Pairs("evaluate", loader, model):
+            for inputs, labels in pairs:
                 logits = model(inputs)
                 running.add(float(criterion(logits, labels).item()), logits, labels)
     finally:

@@ -10,14 +10,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..nn import CrossEntropyLoss, Module
+from ..nn import Module
 from ..nn.utils import clip_grad_norm_
+from ..ops.arguments import instance, integer, number
 from ..optim import Adam, Optimizer
 from ..writing import add_line
 from .batches import Batches, Pairs
 from .checkpoint import Course, load_checkpoint, save_checkpoint
 from .diagnosis import first_not_finite
-from .evaluate import Loss, Metrics, Running, evaluate
+from .evaluate import Loss, Metrics, Running, checked_loss, evaluate
 from .history import History
 from .interrupts import Interrupts
 from .progress import Progress
@@ -57,10 +58,10 @@ def fit(
     first Ctrl-C lets the batch in progress end and goes through as KeyboardInterrupt.
     """
     _check(epochs, patience, valid_loader, clip_grad_norm, checkpoint, resume)
-    optimizer = Adam(model.parameters()) if optimizer is None else optimizer
-    _check_parts(model, optimizer, loss)
-    loss = CrossEntropyLoss() if loss is None else loss
     train = Pairs("fit", train_loader, model, shuffle=True)
+    optimizer = Adam(model.parameters()) if optimizer is None else optimizer
+    loss = checked_loss("fit", loss)
+    _check_parts(model, optimizer, scheduler)
     valid = None if valid_loader is None else Pairs("fit", valid_loader, model)
     course = Course()
     if checkpoint is not None and not resume and Path(checkpoint).exists():
@@ -71,7 +72,7 @@ def fit(
     if resume:
         course = load_checkpoint(checkpoint, model, optimizer, scheduler, train.loader)
     if log is not None:
-        open(log, "a").close()  # better now than after an epoch
+        Path(log).open("a").close()  # better now than after an epoch
     history = course.history
     with (
         closing(Progress(epochs, train.loader, progress, len(history.seconds))) as shown,
@@ -116,14 +117,14 @@ def _epoch(
 ) -> Metrics:
     model.train()
     running = Running(loss)
-    for number, (inputs, labels) in enumerate(batches, start=1):
+    for place, (inputs, labels) in enumerate(batches, start=1):
         optimizer.zero_grad()
         logits = model(inputs)
         batch_loss = loss(logits, labels)
         value = float(batch_loss.item())
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"[fit] the loss is {value} in epoch {epoch}, batch {number}, at learning rate "
+                f"[fit] the loss is {value} in epoch {epoch}, batch {place}, at learning rate "
                 f"{optimizer.param_groups[0]['lr']:g}, expected a finite number: "
                 f"{first_not_finite(model, loss, inputs, labels)}"
             )
@@ -138,12 +139,12 @@ def _epoch(
     return running.metrics()
 
 
-def _check_parts(model: Module, optimizer: Optimizer, loss: Loss | None) -> None:
-    if not isinstance(optimizer, Optimizer):
-        kind = type(optimizer).__name__
-        raise TypeError(f"[fit] optimizer is a {kind}, expected one of baregrad.optim")
-    if loss is not None and not callable(loss):
-        raise TypeError(f"[fit] loss is {loss!r}, expected a function of outputs and labels")
+def _check_parts(model: Module, optimizer: Optimizer, scheduler: Any) -> None:
+    instance("fit", "optimizer", optimizer, Optimizer, "one of baregrad.optim")
+    if scheduler is not None and not hasattr(scheduler, "step"):
+        raise TypeError(
+            f"[fit] scheduler is a {type(scheduler).__name__}, expected one with step()"
+        )
     own = {id(parameter) for parameter in model.parameters()}
     if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
         raise ValueError("[fit] optimizer has no parameter of the model, expected some")
@@ -170,14 +171,11 @@ def _check(
     checkpoint: Any,
     resume: bool,
 ) -> None:
-    for name, value in (("epochs", epochs), ("patience", 1 if patience is None else patience)):
-        if not isinstance(value, int):
-            raise TypeError(f"[fit] {name} is a {type(value).__name__}, expected an integer")
-        if value < 1:
-            raise ValueError(f"[fit] {name} is {value}, expected at least 1")
+    integer("fit", "epochs", epochs, 1)
+    integer("fit", "patience", 1 if patience is None else patience, 1)
     if patience is not None and valid_loader is None:
         raise ValueError(f"[fit] patience is {patience} without valid_loader, expected both")
-    if clip is not None and not clip > 0:
+    if clip is not None and not number("fit", "clip_grad_norm", clip) > 0:
         raise ValueError(f"[fit] clip_grad_norm is {clip}, expected more than 0")
     if resume and checkpoint is None:
         raise ValueError("[fit] resume is True without checkpoint, expected the path of one")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 
 from .. import curves
+from ..ops.arguments import instance
 from .evaluate import Metrics
 
 
@@ -21,6 +22,8 @@ class History:
 
     def append(self, train: Metrics, valid: Metrics | None, seconds: float) -> None:
         """Add an epoch."""
+        for name, metrics in (("train", train), ("valid", train if valid is None else valid)):
+            instance("append", name, metrics, Metrics, "Metrics")
         self.train_loss.append(train.loss)
         self.train_accuracy.append(train.accuracy)
         if valid is not None:

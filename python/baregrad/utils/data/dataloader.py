@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ops.arguments import instance, integer
 from ...random import generator as default_generator
 from ...tensor import Tensor, as_tensor, from_numpy
 from .dataset import Dataset, TensorDataset
@@ -33,18 +34,10 @@ class DataLoader:
                 f"[DataLoader] dataset is a {type(dataset).__name__}, "
                 "expected something with a length and items"
             )
-        if not isinstance(batch_size, (int, np.integer)):
-            raise TypeError(
-                f"[DataLoader] batch_size is a {type(batch_size).__name__}, expected an integer"
-            )
-        if batch_size < 1:
-            raise ValueError(f"[DataLoader] batch_size is {batch_size}, expected at least 1")
-        if not isinstance(generator, (np.random.Generator, type(None))):
-            raise TypeError(
-                f"[DataLoader] generator is a {type(generator).__name__}, "
-                "expected a numpy.random.Generator"
-            )
-        self.dataset, self.batch_size, self.shuffle = dataset, int(batch_size), shuffle
+        kinds = (np.random.Generator, type(None))
+        instance("DataLoader", "generator", generator, kinds, "a numpy.random.Generator")
+        self.batch_size = integer("DataLoader", "batch_size", batch_size, 1)
+        self.dataset, self.shuffle = dataset, shuffle
         self.drop_last, self.generator = drop_last, generator
 
     def __len__(self) -> int:

@@ -40,7 +40,10 @@ class TensorDataset:
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         """One sample for an integer; a batch for a slice or an array of integers."""
-        return tuple(from_numpy(np.asarray(t.numpy()[index])) for t in self.tensors)
+        try:
+            return tuple(from_numpy(np.asarray(t.numpy()[index])) for t in self.tensors)
+        except IndexError as error:
+            raise IndexError(f"[TensorDataset] index is {index!r}: {error}") from None
 
     def __len__(self) -> int:
         return len(self.tensors[0])
