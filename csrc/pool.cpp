@@ -7,6 +7,10 @@
 #include <mutex>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace baregrad::pool {
 namespace {
 
@@ -38,6 +42,16 @@ size_t bytes_of(size_t size_class) {
 Header* allocate(size_t size) {
   const size_t units = (size + kAlignment - 1) / kAlignment + 1;
   return static_cast<Header*>(aligned_alloc(kAlignment, units * kAlignment));
+}
+
+// AddressSanitizer knows of whole blocks from the system alone; of one that is `size` bytes long,
+// only the first `bytes` are anybody's.
+void allow([[maybe_unused]] void* block, [[maybe_unused]] size_t bytes,
+           [[maybe_unused]] size_t size) {
+#if defined(__SANITIZE_ADDRESS__)
+  ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(block) + bytes, size - bytes);
+#endif
 }
 
 struct Pool {
@@ -87,12 +101,15 @@ void* take(size_t bytes) {
     header->size_class = size_class;
   }
   p.statistics.in_use += size;
-  return reinterpret_cast<char*>(header) + kAlignment;
+  void* block = reinterpret_cast<char*>(header) + kAlignment;
+  allow(block, bytes, size);
+  return block;
 }
 
 void give(void* block) noexcept {
   auto* header = reinterpret_cast<Header*>(static_cast<char*>(block) - kAlignment);
   const size_t size = bytes_of(header->size_class);
+  allow(block, 0, size);
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   p.statistics.in_use -= size;

@@ -290,7 +290,7 @@ EMPTY: list[tuple[str, Callable[[int], Arguments], Callable[[int], tuple[int, ..
     ("scatter_add_rows", lambda n: {"dout": f(2, 0), "rows": i(2), "out": to(n, 0)}, lambda n: (n, 0)),
     ("philox_uniform", lambda n: {"state": state(), "out": to(n, 0)}, lambda n: (n, 0)),
     ("conv2d_forward", lambda n: conv(n=n, c=0, o=0), lambda n: (n, 0, 2, 2)),
-    ("conv2d_forward", lambda n: conv(n=0, c=0, o=0, groups=n), lambda n: (0, 0, 2, 2)),
+    ("conv2d_forward", lambda n: conv(c=0, o=0, groups=n), lambda n: (1, 0, 2, 2)),
     ("conv2d_backward_input", lambda n: {"dout": f(n, 0, 2, 2), "w": f(0, 0, 2, 2), "shape": (n, 0, 3, 3)}, lambda n: (n, 0, 3, 3)),
     ("conv2d_backward_weight", lambda n: conv_weight(x=f(n, 0, 3, 3), dout=f(n, 0, 2, 2)), lambda n: (0, 0, 2, 2)),
     ("im2col", lambda n: cells(x=f(n, 0, 3, 3)), lambda n: (n, 0, 4)),

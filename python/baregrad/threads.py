@@ -14,5 +14,6 @@ def set_num_threads(count: int) -> None:
     """Let kernels use `count` threads, 1 to 1024, in this process. Results do not depend on it."""
     if not isinstance(count, int) or isinstance(count, bool):
         raise TypeError(f"[set_num_threads] count is {count!r}, expected an integer")
-    # Beyond 32 bits the extension would not know it for a count.
-    _cpu.set_num_threads(max(-1, min(count, 2**31 - 1)))
+    if abs(count) >= 2**31:  # the extension would not know it for a count
+        raise ValueError(f"[set_num_threads] count is {count}, expected 1 to 1024")
+    _cpu.set_num_threads(count)
