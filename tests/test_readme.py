@@ -95,4 +95,5 @@ def test_every_folder_has_a_readme() -> None:
     if listed.returncode:
         pytest.skip("needs the git checkout")
     folders = {Path(f).parent for f in listed.stdout.splitlines() if not f.startswith(".")}
+    folders = {f for f in folders if f.parent != Path("tests/corpus")}  # damaged files, by kind
     assert sorted(str(f) for f in folders if not (ROOT / f / "README.md").exists()) == []
