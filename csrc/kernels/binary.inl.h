@@ -75,10 +75,10 @@ struct div {
   static Vec of(Vec a, Vec b) { return a / b; }
 };
 struct maximum {
-  static Vec of(Vec a, Vec b) { return (a > b) | (a != a) ? a : b; }
+  static Vec of(Vec a, Vec b) { return ((a > b) | (a != a)) ? a : b; }
 };
 struct minimum {
-  static Vec of(Vec a, Vec b) { return (a < b) | (a != a) ? a : b; }
+  static Vec of(Vec a, Vec b) { return ((a < b) | (a != a)) ? a : b; }
 };
 
 struct pow {
@@ -103,8 +103,8 @@ struct pow {
     result = floats(bits(result) | sign);
     result =
         (a < 0.f) & (a > -__builtin_inff()) & ~is_whole ? broadcast(__builtin_nanf("")) : result;
-    result = (a != a) | (b != b) ? a + b : result;
-    return (b == 0.f) | (a == 1.f) ? broadcast(1.f) : result;
+    result = ((a != a) | (b != b)) ? a + b : result;
+    return ((b == 0.f) | (a == 1.f)) ? broadcast(1.f) : result;
   }
 };
 

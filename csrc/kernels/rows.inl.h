@@ -39,14 +39,14 @@ struct Larger {
   static constexpr float kNothing = -kInfinity;
   template <class Number>
   static Number combine(Number a, Number b) {
-    return (b > a) | (b != b) ? b : a;
+    return ((b > a) | (b != b)) ? b : a;
   }
 };
 struct Smaller {
   static constexpr float kNothing = kInfinity;
   template <class Number>
   static Number combine(Number a, Number b) {
-    return (b < a) | (b != b) ? b : a;
+    return ((b < a) | (b != b)) ? b : a;
   }
 };
 
