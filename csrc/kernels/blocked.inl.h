@@ -14,9 +14,9 @@ namespace baregrad::BAREGRAD_ISA {
 namespace {
 
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
-constexpr int64_t kTaskRows = kTileRows * 6, kTaskColumns = 128;
-constexpr int64_t kPanelRows = kTaskRows * 48;  // with kBlockK 512: 2 to 8 MiB of a
-constexpr int64_t kPanelColumns = 4096;         // 8 MiB of b
+constexpr int64_t kTaskRows = kTileRows * 6, kTaskColumns = round_up(128, kTileColumns);
+constexpr int64_t kPanelRows = kTaskRows * 48;        // with kBlockK 512: 2 to 8 MiB of a
+constexpr int64_t kPanelColumns = kTaskColumns * 32;  // 8 MiB of b
 
 // Floats of a that stay in the second-level cache while b streams past them: 256 KiB.
 constexpr int64_t kNearFloats = 1 << 16;

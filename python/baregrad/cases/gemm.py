@@ -56,13 +56,14 @@ def case(m: int, n: int, k: int) -> Case:
     )
 
 
-# Around every tile: 4 to 14 rows, 8 to 32 columns, blocks of 16 and 512 along k.
-_EDGES = (0, 1, 2, 5, 6, 7, 13, 14, 15, 31, 32, 33, 65)
+# Around every tile: 4 to 14 rows, 8 to 32 columns, blocks of 16, 256 and 512 along k.
+_EDGES = (0, 1, 2, 5, 6, 7, 9, 12, 13, 14, 15, 25, 31, 32, 33, 65)
 tests = [
     *(case(size, 33, 17) for size in _EDGES),
     *(case(15, size, 17) for size in _EDGES),
-    *(case(15, 33, size) for size in (*_EDGES, 511, 512, 513, 1030)),
+    *(case(15, 33, size) for size in (*_EDGES, 255, 257, 511, 512, 513, 1030)),
     case(131, 127, 61),
+    case(49, 401, 17),  # several tasks of rows and of columns
     case(1, 4_200_001, 1),  # more tiles in a row than a CUDA grid has in its second dimension
     case(29, 37, 1024),
 ]
