@@ -11,8 +11,8 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from backends import OnDevice
 from baregrad import backend, nn, reference
+from baregrad.cases.on_device import OnDevice
 from baregrad.utils.data import DataLoader, TensorDataset
 from extents import EMPTY, LARGE, WINDOWS, Arguments
 

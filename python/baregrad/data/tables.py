@@ -203,6 +203,5 @@ def _shuffled(op: str, path: Any, n: int, seed: int, *shares: float) -> list[NDA
         raise ValueError(
             f"[{op}] {path}: valid, test are {shares} of {n} rows, expected some in each part"
         )
-    order = seeded(op, seed).permutation(n)
-    *held, train = np.split(order, np.cumsum(counts))
+    *held, train = np.split(seeded(op, seed).permutation(n), np.cumsum(counts))
     return [np.sort(part) for part in (train, *held)]

@@ -94,11 +94,8 @@ class Embedding(Module):
         self.weight = Parameter(numbers(num_embeddings, embedding_dim))
         init.normal_(self.weight)
         if padding_idx is not None:
-            if (
-                not -num_embeddings
-                <= integer("Embedding", "padding_idx", padding_idx)
-                < num_embeddings
-            ):
+            row = integer("Embedding", "padding_idx", padding_idx)
+            if not -num_embeddings <= row < num_embeddings:
                 raise ValueError(
                     f"[Embedding] padding_idx is {padding_idx}, expected one of {num_embeddings} rows"
                 )

@@ -70,7 +70,9 @@ def _put_back(
     columns = {name: column.tolist() for name, column in vars(course)["history"].items()}
     course.history = History(**columns)
     course.best_loss, course.waited = float(course.best_loss), int(course.waited)
-    if course.best and not _alike(course.best, tree["model"]):
+    best = course.best or tree["model"]
+    shapes = [{name: a.shape for name, a in state.items()} for state in (best, tree["model"])]
+    if shapes[0] != shapes[1]:
         raise ValueError("its best model is of another network")
     if tree["optimizer_class"] != type(optimizer).__name__:
         raise ValueError(
@@ -115,11 +117,6 @@ def _options(
             if name not in ("last_epoch", "_last_lr"):
                 here = list(value) if isinstance(value, tuple) else value  # as JSON has it
                 yield f"{name} of {type(scheduler).__name__}", here, tree["scheduler"].get(name)
-
-
-def _alike(one: dict[str, NDArray], other: dict[str, NDArray]) -> bool:
-    shapes = [{name: array.shape for name, array in state.items()} for state in (one, other)]
-    return shapes[0] == shapes[1]
 
 
 def _generator(loader: Any) -> np.random.Generator | None:
