@@ -53,7 +53,9 @@ assert (_cpu.gemm(x, x) == 300).all()
 @pytest.mark.parametrize("warm", [True, False], ids=["threads up", "threads not yet started"])
 def test_goes_on_where_the_address_space_is_limited(room: int, threads: int, warm: bool) -> None:
     code = LIMITED.format(
-        room=room, threads=threads, warm="_cpu.gemm(*[np.ones((300, 300), np.float32)] * 2)" if warm else ""
+        room=room,
+        threads=threads,
+        warm="_cpu.gemm(*[np.ones((300, 300), np.float32)] * 2)" if warm else "",
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.returncode, done.stderr, _cpu.thread_runtime())
