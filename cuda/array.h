@@ -63,8 +63,8 @@ class pybind11::detail::type_caster<baregrad::Array> : public type_caster_base<b
  public:
   using type_caster_base<baregrad::Array>::cast;
   static handle cast(baregrad::Array&& array, return_value_policy, handle parent) {
-    const handle box = type_caster_base<baregrad::Array>::cast(
-        baregrad::Array(), return_value_policy::move, parent);
+    const handle box = type_caster_base<baregrad::Array>::cast(baregrad::Array(),
+                                                               return_value_policy::move, parent);
     box.cast<baregrad::Array&>() = std::move(array);
     return box;
   }

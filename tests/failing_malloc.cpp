@@ -14,9 +14,7 @@ namespace {
 
 struct Range {
   uintptr_t begin = 0, end = 0;
-  bool has(const void* address) const {
-    return uintptr_t(address) - begin < end - begin;
-  }
+  bool has(const void* address) const { return uintptr_t(address) - begin < end - begin; }
 };
 
 Range watched, library;

@@ -21,7 +21,6 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 from baregrad import nn
-from baregrad.nn import functional as F
 from compare import assert_same_bits
 
 Call = Callable[[], Any]
@@ -96,7 +95,9 @@ def epoch() -> Call:
             for start in range(0, len(x), 1024):
                 optimizer.zero_grad()
                 logits = model(bg.from_numpy(x[start : start + 1024]))
-                F.cross_entropy(logits, bg.from_numpy(labels[start : start + 1024])).backward()
+                nn.functional.cross_entropy(
+                    logits, bg.from_numpy(labels[start : start + 1024])
+                ).backward()
                 optimizer.step()
         finally:
             assert len(steps(optimizer)) == 1, "a step was torn"
@@ -114,7 +115,14 @@ def steps(optimizer: bg.optim.Optimizer) -> set[int]:
 def fit() -> Call:
     model, x, labels = network()
     optimizer = bg.optim.Adam(model.parameters(), lr=1e-3)
-    return lambda: bg.train.fit(model, (x, labels), optimizer=optimizer, epochs=1, progress=False)
+
+    def train() -> None:
+        try:
+            bg.train.fit(model, (x, labels), optimizer=optimizer, epochs=1, progress=False)
+        finally:
+            assert len(steps(optimizer)) == 1, "a step was torn"
+
+    return train
 
 
 WORKS: dict[str, Callable[[], Call]] = {

@@ -7,18 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import _cpu
-
-
-def product() -> np.ndarray:
-    """Large enough for several threads."""
-    a = np.arange(300 * 300, dtype=np.float32).reshape(300, 300) % 7
-    return bg.kernels.cpu.gemm(a, a)
+from baregrad.cases import OPS
+from compare import assert_same_bits
 
 
 def test_counts_the_cpus_that_it_may_use() -> None:
@@ -58,21 +56,123 @@ def test_refuses_a_count_that_is_none(count: Any, error: type[Exception]) -> Non
         bg.set_num_threads(count)
 
 
-def test_callers_on_several_threads_get_right_results() -> None:
-    want, wrong = product(), []
+def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each call returns, every one in a thread of its own."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(timeout=120) for future in [pool.submit(call) for call in calls]]
 
-    def call() -> None:
-        for _ in range(20):
-            if not np.array_equal(product(), want):
-                wrong.append(1)
 
-    callers = [threading.Thread(target=call) for _ in range(8)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join(timeout=60)
-    assert not wrong
-    assert not any(caller.is_alive() for caller in callers)
+def kernels_in_turn(first: int) -> Callable[[], list[np.ndarray]]:
+    """Every kernel in one of the larger of its cases, beginning with another one each."""
+    cases = [max(op.tests, key=lambda case: case.flops) for op in OPS.values()]
+    cases = cases[first:] + cases[:first]
+
+    def call() -> list[np.ndarray]:
+        found: list[np.ndarray] = []
+        for case in cases:
+            found += case.run(bg.kernels.cpu, case.arguments(np.random.default_rng(0)))
+        return found
+
+    return call
+
+
+def training(seed: int) -> Callable[[], list[np.ndarray]]:
+    """Ten steps of a network of its own."""
+
+    def train() -> list[np.ndarray]:
+        rng = np.random.default_rng(seed)
+        model = bg.nn.Sequential(
+            bg.nn.Conv2d(3, 8 + seed, 3, padding=1), bg.nn.BatchNorm2d(8 + seed), bg.nn.ReLU(),
+            bg.nn.MaxPool2d(2), bg.nn.Flatten(), bg.nn.Linear((8 + seed) * 64, 10),
+        )  # fmt: skip
+        for param in model.parameters():
+            param.array[...] = rng.standard_normal(param.shape, np.float32) / 10
+        optimizer = bg.optim.Adam(model.parameters())
+        for _ in range(10):
+            x = bg.from_numpy(rng.standard_normal((32, 3, 16, 16), np.float32))
+            optimizer.zero_grad()
+            bg.nn.functional.cross_entropy(
+                model(x), bg.tensor([i % 10 for i in range(32)])
+            ).backward()
+            optimizer.step()
+        return [param.detach().numpy() for param in model.parameters()]
+
+    return train
+
+
+@pytest.fixture(params=["constant", "changing"])
+def number_of_threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How many threads kernels have: as it was, or another number all the time."""
+    before, done = bg.get_num_threads(), threading.Event()
+
+    def change() -> None:
+        while not done.wait(0.001):
+            bg.set_num_threads(bg.get_num_threads() % 5 + 1)
+
+    changer = threading.Thread(target=change)
+    if request.param == "changing":
+        changer.start()
+    yield
+    done.set()
+    if request.param == "changing":
+        changer.join()
+    bg.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("number_of_threads")
+@pytest.mark.parametrize("work", [kernels_in_turn, training])
+def test_eight_callers_get_the_bits_that_one_gets(work: Callable[[int], Callable[[], Any]]) -> None:
+    calls = [work(number) for number in range(8)]
+    alone = [call() for call in calls]
+    for got, want in zip(at_once(calls), alone, strict=True):
+        for one, other in zip(got, want, strict=True):
+            assert_same_bits(one, other)
+
+
+def test_whether_a_graph_is_recorded_is_a_matter_of_each_thread() -> None:
+    w = bg.ones(3, requires_grad=True)
+    inside, outside = threading.Barrier(2), threading.Barrier(2)
+
+    def without() -> bool:
+        with bg.no_grad():
+            inside.wait(60)
+            recorded = (w * 2).requires_grad
+            outside.wait(60)
+        return recorded
+
+    def beside() -> bool:
+        inside.wait(60)
+        recorded = (w * 2).requires_grad
+        outside.wait(60)
+        return recorded
+
+    assert at_once([without, beside]) == [False, True]
+
+
+def test_a_choice_is_that_of_the_whole_process() -> None:
+    isa = _cpu.available()[-1]
+    with bg.use(isa=isa):
+        assert at_once([_cpu.in_use]) == [isa]
+
+
+def test_kernels_go_on_while_another_thread_chooses() -> None:
+    done = threading.Event()
+    x = np.linspace(-3, 3, 1000, dtype=np.float32)
+    want = np.maximum(x, 0)
+
+    def choose() -> None:
+        while not done.is_set():
+            for isa in _cpu.available():
+                with bg.use(isa=isa, gemm="ladder/naive"):
+                    pass
+
+    def compute() -> bool:
+        try:
+            return all(np.array_equal(bg.kernels.cpu.relu_forward(x), want) for _ in range(2000))
+        finally:
+            done.set()
+
+    assert at_once([compute, choose]) == [True, None]
 
 
 def test_a_long_kernel_lets_other_python_threads_run() -> None:

@@ -54,6 +54,8 @@ def use(*specs: str, **entries: str) -> Chosen:
     use(gemm="./my_gemm.so")    your own: a library that exports baregrad_plugin, for the CPU
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
+    It holds for the whole process, its other threads included.
+
     Raises ValueError for an entry that is not there, naming those that are.
     """
     before = choice = _current
