@@ -116,8 +116,7 @@ def fuzz(kind: str, options: list[str]) -> None:
         from baregrad import keras  # noqa: F401  all that is imported later, now
     read = formats.READERS[kind]
     ending = {"cifar": ".tar.gz", "npz": ".npz", "csv": ".csv"}.get(kind, f".{kind}")
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    folder = Path(tempfile.mkdtemp(dir=memory))
+    folder = Path(tempfile.mkdtemp())
     plain, packed = folder / f"f{ending}", folder / f"f{ending}.gz"
     array = folder / "f.npy"
 
@@ -148,13 +147,19 @@ def run(kind: str) -> tuple[str, int, list[str]]:
     """A minute of one kind in a process of its own: its name, its runs, what crashed it."""
     import formats
 
-    with tempfile.TemporaryDirectory() as found:
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        found = Path(folder, "found")
+        found.mkdir()
         words = [
-            sys.executable, "-W", "ignore", "-m", "deep.fuzz", kind, found, str(formats.CORPUS / kind),
+            sys.executable, "-W", "ignore", "-m", "deep.fuzz", kind, str(found), str(formats.CORPUS / kind),
             f"-max_total_time={SECONDS}", f"-max_len={_LONGEST}", "-timeout=10", "-rss_limit_mb=600",
             "-print_final_stats=1", f"-artifact_prefix={tempfile.gettempdir()}/{kind}-",
         ]  # fmt: skip
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(
+            words, env={**os.environ, "TMPDIR": folder}, capture_output=True, text=True,
+            errors="replace", check=False,
+        )  # fmt: skip
     runs = re.findall(r"^stat::number_of_executed_units: +(\d+)", done.stderr, re.MULTILINE)
     written = re.findall(r"Test unit written to (\S+)", done.stderr)
     if done.returncode and not written:
