@@ -38,6 +38,10 @@ COMPILE = (
 DECLARED = r'.*("_a\b|_BIND\)|^\s*static |PYBIND11_MODULE).*'
 # They compile what they test by themselves, so nothing of this build runs in them.
 ELSEWHERE = ["test_planted_faults.py", "test_simulator.py", "test_translate.py"]
+# A line of a .pth file, which every Python of the environment runs at its start.
+IN_EACH_PROCESS = (
+    'import os; os.getenv("COVERAGE_PROCESS_CONFIG") and __import__("coverage").process_startup()'
+)
 COUNTERS = f"""[run]
 branch = true
 parallel = true
@@ -58,7 +62,7 @@ def build() -> None:
     shutil.rmtree(BUILD / "venv", ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", BUILD / "venv"], check=True)
     (site,) = (BUILD / "venv" / "lib").glob("*/site-packages")
-    (site / "beside.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "beside.pth").write_text(f"{sysconfig.get_path('purelib')}\n{IN_EACH_PROCESS}\n")
     options = {
         "build-dir": OBJECTS,
         "install.strip": "false",
