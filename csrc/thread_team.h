@@ -68,7 +68,7 @@ class ThreadTeam {
 
   std::mutex busy_, sleep_;
   std::condition_variable wake_;
-  std::vector<std::jthread> workers_;
+  std::vector<std::thread> workers_;  // not jthread, which the library of macOS lacks
   std::function<void(int)> job_;
   int threads_ = 0;
   std::atomic<int> unfinished_{0};
