@@ -81,11 +81,7 @@ class ThreadTeam {
 
   std::mutex busy_, sleep_;
   std::condition_variable wake_;
-<<<<<<< HEAD
-  std::vector<std::thread> workers_;
-=======
   std::vector<std::thread> workers_;  // not jthread, which the library of macOS lacks
->>>>>>> platforms
   std::function<void(int)> job_;
   int threads_ = 0;
   std::atomic<int> unfinished_{0};
