@@ -58,7 +58,7 @@ from interrupted import numbers, press
         ),
         (
             "k.sgd_step([out], [g], [v], np.ones(1, np.float32), momentum=0.9)",
-            "out, g, v = (np.ones(1 << 24, np.float32) for _ in range(3))",
+            "out, g, v = (np.ones(1 << 26, np.float32) for _ in range(3))",
         ),
     ],
     ids=["gemm with beta", "out is an input", "scatter_add_rows", "sgd_step"],
