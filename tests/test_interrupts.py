@@ -58,7 +58,7 @@ from interrupted import numbers, press
         ),
         (
             "k.sgd_step([out], [g], [v], np.ones(1, np.float32), momentum=0.9)",
-            "out, g, v = (np.ones(1 << 24, np.float32) for _ in range(3))",
+            "out, g, v = (np.ones(1 << 26, np.float32) for _ in range(3))",
         ),
     ],
     ids=["gemm with beta", "out is an input", "scatter_add_rows", "sgd_step"],
@@ -75,16 +75,15 @@ want = out.copy()
 for share in (0.2, 0.4, 0.6):
     out[...] = before
     {"v[...] = 1" if "[v]" in call else ""}
-    sender, _ = press(share * took)
     try:
+        sender, _ = press(share * took)
         {call}
         sender.join()
         time.sleep(1)
         raise SystemExit("felt nothing")
     except KeyboardInterrupt:
         pass
-    sender.join()
-    assert_same_bits(out, want)
+    assert np.array_equal(out, want) or np.array_equal(out, before), "half done"
 """)
 
 

@@ -72,10 +72,9 @@ class Optimizer:
                 param.grad = Tensor._made(zeros, None)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient. Each counts its own steps, as in PyTorch.
+        """Change every parameter that has a gradient; Ctrl-C waits. Each counts its own steps.
 
-        `closure`, if given, is called first, to compute the gradients; its loss is returned. Ctrl-C
-        waits until the step is whole.
+        `closure`, if given, is called first, to compute the gradients; its loss is returned.
         """
         loss = None if closure is None else function("step", "closure", closure)()
         for group in self.param_groups:
