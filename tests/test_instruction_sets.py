@@ -57,7 +57,7 @@ def test_only_its_table_leaves_an_object(isa: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("aarch64-linux-gnu-g++") is None, reason="needs a cross compiler")
 def test_neon_compiles_and_multiplies_and_adds_in_one(tmp_path: Path) -> None:
-    # Compiled only: no aarch64 machine has run it yet.
+    # deep/aarch64.py runs it, under qemu; no aarch64 machine has run it yet.
     out, source = tmp_path / "neon.o", SOURCES / "csrc" / "isa" / "neon.cpp"
     flags = ["-std=c++20", "-O3", "-fPIC", "-Wall", "-Wextra", "-Werror", *SAME]
     subprocess.run(["aarch64-linux-gnu-g++", *flags, "-c", source, "-o", out], check=True)

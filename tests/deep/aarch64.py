@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .builds import ON_THE_CPU, run_tests
+from .builds import SELECTED, run_tests
 from .prove import CANNOT_RUN, ROOT
 
 FOLDER = ROOT / "build" / "aarch64"
@@ -40,7 +40,7 @@ NEWEST_GLIBC = 36  # bookworm's is 2.36
 PLATFORMS = ["linux_aarch64", *(f"manylinux_2_{n}_aarch64" for n in range(17, NEWEST_GLIBC + 1))]
 
 TESTS = ("tests/test_cases.py", "tests/test_gemm.py", "tests/test_conv2d.py", "tests/test_pool.py",
-         "tests/test_threads.py", "tests/test_instruction_sets.py")  # fmt: skip
+         "tests/test_threads.py", "tests/test_instruction_sets.py", "tests/test_simulator.py")  # fmt: skip
 
 
 def run(*command: str | Path, **environment: str) -> None:
@@ -127,7 +127,7 @@ def main() -> int:
         unpack_python()
     install([build_wheel(), "pytest", "hypothesis"])
     passed, all_pass = run_tests(
-        PYTHON, (*TESTS, "-k", ON_THE_CPU),
+        PYTHON, (*TESTS, "-k", SELECTED),
         PYTHONPATH=str(PACKAGES), CXX="aarch64-linux-gnu-g++",
     )  # fmt: skip
     print(f"the wheel on {CPU}, under qemu: {passed:,} tests passed")
