@@ -134,7 +134,7 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
     ("args", "entries", "sentence"),
     [
         ((), {"isa": "sse9"}, r"isa is 'sse9', expected one that this CPU has: .*"),
-        (("fast",), {}, "table is 'fast', expected cpu, reference or name=value"),
+        (("fast",), {}, "table is 'fast', expected cpu, reference, a file .cpp or name=value"),
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),
         (("conv=ladder/0",), {}, "conv is 'ladder/0', .* or a rung: .*gemm=ladder"),

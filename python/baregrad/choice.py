@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import backend
+from . import backend, own, trial
 from .cases import OPS
 from .native import _cpu
 
@@ -52,10 +52,12 @@ def use(*specs: str, **entries: str) -> Chosen:
     use("reference")            NumPy arrays run through the NumPy definitions; "cpu" undoes it
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
-    use(gemm="./my_gemm.so")    your own: a library that exports baregrad_plugin, for the CPU
+    use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
+    use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
-    Raises ValueError for an entry that is not there, naming those that are.
+    Raises ValueError for an entry that is not there, naming those that are, and for a file that does
+    not compile or computes something else.
     """
     before = choice = _current
     for spec in specs:
@@ -63,7 +65,13 @@ def use(*specs: str, **entries: str) -> Chosen:
             raise TypeError(f"[use] spec is a {type(spec).__name__}, expected text")
         for part in spec.split(","):
             name, equals, value = part.strip().partition("=")
-            choice = _pick(choice, name, value) if equals else _pick_table(choice, name)
+            if equals:
+                choice = _pick(choice, name, value)
+            elif name.endswith(own.SUFFIX):
+                for op in own.build(Path(name)).ops:
+                    choice = _pick(choice, op, name)
+            else:
+                choice = _pick_table(choice, name)
     for name, value in entries.items():
         choice = _pick(choice, name, value)
     _apply(choice)
@@ -76,7 +84,9 @@ def _pick_table(choice: Choice, name: str) -> Choice:
     if name == "reference":
         return replace(choice, table=name)
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
-    raise ValueError(f"[use] table is {name!r}, expected cpu, reference or name=value{hint}")
+    raise ValueError(
+        f"[use] table is {name!r}, expected cpu, reference, a file .cpp or name=value{hint}"
+    )
 
 
 def _pick(choice: Choice, name: str, value: str) -> Choice:
@@ -102,6 +112,12 @@ def _find(op: str, value: str) -> str:
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
     if value.endswith(_SUFFIX) and op in OPS:
         return _snapshot(op, Path(value))
+    if value.endswith(own.SUFFIX) and op in OPS:
+        plugin = own.build(Path(value))
+        if op not in plugin.ops:
+            raise ValueError(f"[use] {op}: {value} fills {', '.join(plugin.ops)}")
+        trial.check(plugin)
+        return str(plugin.library)
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
     family, _, wanted = value.partition("/")
     named = [rung for o, rung in there if o == op and wanted in (rung, *rung.split("_", 1))]
@@ -111,7 +127,7 @@ def _find(op: str, value: str) -> str:
         raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
     known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
     raise ValueError(
-        f"[use] {op} is {value!r}, expected isa=..., a library {_SUFFIX} or a rung: {known}"
+        f"[use] {op} is {value!r}, expected isa=..., a file {own.SUFFIX} or {_SUFFIX}, or a rung: {known}"
     )
 
 

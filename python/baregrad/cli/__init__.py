@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import bench, demo, evaluate, info, predict, show, train
+from . import bench, check, demo, evaluate, info, new, predict, show, train
 
 _GROUPS = {
     "use": (demo, train, evaluate, predict, info),
     "measure": (bench,),
     "learn": (show,),
+    "write": (new, check),
 }
 
 
