@@ -1,4 +1,4 @@
-// Rung 0: every window becomes a column of a matrix in memory, and convolution three plain loops.
+// Rung 1: every window becomes a column of a matrix in memory, and convolution three plain loops.
 #include "../kernels.h"
 
 namespace {
