@@ -60,8 +60,8 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
             const int64_t rows = least(size.m - i, kRows), columns = least(size.n - j, kColumns);
             float tile[kRows][kColumns];
             multiply({a.data + s * a.batch + i * a.row + p * a.col, 0, a.row, a.col},
-                     {b.data + s * b.batch + p * b.row + j * b.col, 0, b.row, b.col}, rows,
-                     columns, least(size.k - p, kBlockK), tile);
+                     {b.data + s * b.batch + p * b.row + j * b.col, 0, b.row, b.col}, rows, columns,
+                     least(size.k - p, kBlockK), tile);
             // The first block of k brings beta and bias; the others add to what is there.
             update(tile, bias && p == 0 ? bias + j : nullptr,
                    {c.data + s * c.batch + i * c.row + j * c.col, 0, c.row, c.col}, rows, columns,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from . import backend, own, trial
 from .cases import OPS
 from .native import _cpu
 
-# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so
+# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so, with ladder/cpu/<isa> for the CPU
 _LADDER = Path(_cpu.__file__).parent / "ladder"
 _SUFFIX = ".so"
 
@@ -98,12 +99,15 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
 
 
-def rungs() -> Iterator[tuple[str, str, str, Path]]:
-    """All rungs of the ladder: backend, op, number_idea, library."""
-    for path in sorted(_LADDER.glob(f"*/*{_SUFFIX}")):
-        op = next((op for op in OPS if path.stem.startswith(f"{op}_")), None)
-        if op:
-            yield path.parent.name, op, path.stem[len(op) + 1 :], path
+def rungs(isa: str = "") -> Iterator[tuple[str, str, str, Path]]:
+    """All rungs of the ladder, for the CPU those of an instruction set, without a name the best.
+
+    As backend, op, number_idea, library.
+    """
+    folders = [*_LADDER.glob("*"), _LADDER / "cpu" / (isa or _cpu.available()[0])]
+    for path in sorted(path for folder in folders for path in folder.glob(f"*{_SUFFIX}")):
+        if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
+            yield path.relative_to(_LADDER).parts[0], named[1], named[2], path
 
 
 def _find(op: str, value: str) -> str:
@@ -149,7 +153,7 @@ def _apply(choice: Choice) -> None:
     libraries: dict[str, list[tuple[str, str, str]]] = {
         "cpu": [(op, Path(own).stem, own) for op, own in chosen.items() if own.endswith(_SUFFIX)]
     }
-    for where, op, rung, path in rungs():
+    for where, op, rung, path in rungs(choice.isa):
         if chosen.get(op) == rung:
             libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(path)))
     for where in backend.loaded():

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import bench, check, demo, evaluate, info, new, predict, show, train
+from . import bench, check, demo, evaluate, info, ladder, new, predict, show, train
 
 _GROUPS = {
     "use": (demo, train, evaluate, predict, info),
     "measure": (bench,),
-    "learn": (show,),
+    "learn": (show, ladder),
     "write": (new, check),
 }
 
