@@ -1,4 +1,4 @@
-// Rung 0: the definition, tensor by tensor, number by number, in double; the bias corrections are
+// Rung 0: the definition, in double, number by number. The bias corrections, two calls of pow, are
 // worked out for each number.
 #include <math.h>
 

@@ -1,4 +1,4 @@
-// Rung 1: what is the same for all numbers is worked out once. Before, two calls of pow and two
+// Rung 1: what is the same for all numbers, worked out once. Before, two calls of pow and two
 // divisions by their results went into every number.
 #include <math.h>
 

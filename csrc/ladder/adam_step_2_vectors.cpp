@@ -1,6 +1,5 @@
-// Rung 2: float32 throughout and a word to the compiler that no array overlaps another
-// (`__restrict`), so that it takes numbers by vectors. In double a vector holds half as many, and
-// each has to be converted twice.
+// Rung 2: float32 throughout, and by vectors. `__restrict` promises the compiler that no array
+// overlaps another; in double a vector would hold half as many, and each would be converted twice.
 #include <math.h>
 
 #include "../kernels.h"

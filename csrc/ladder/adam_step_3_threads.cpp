@@ -1,5 +1,5 @@
-// Rung 3: threads share the numbers of all tensors as if they stood one after another, so that 200
-// small tensors cost no more than one large one.
+// Rung 3: threads share the numbers of all tensors. They are cut as if the tensors stood one after
+// another, so that 200 small ones cost no more than one large one.
 #include <math.h>
 
 #include "../kernels.h"

@@ -1,4 +1,5 @@
-// Rung 0: the definition, seven loops around one multiply-add, the same for all three directions.
+// Rung 0: the definition, seven loops around one multiply-add. They are the same for all three
+// directions, which differ in which of the three numbers is the sum.
 #include "../kernels.h"
 
 namespace {

@@ -1,6 +1,5 @@
-// Rung 1: the same multiply-adds in another order, rows of b times one number of a. Nothing walks
-// down a column any more: every float of a cache line is used, and the compiler can take them by
-// vectors.
+// Rung 1: another order, rows of b times one number of a. Nothing walks down a column any more:
+// every float of a cache line is used, and the compiler can take them by vectors.
 #include "../kernels.h"
 
 namespace {

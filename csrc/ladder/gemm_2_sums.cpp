@@ -1,5 +1,5 @@
-// Rung 2: the sums of 8 vectors of c stay in registers while k runs. Before, each multiply-add read
-// and wrote c in memory.
+// Rung 2: the sums of 8 vectors stay in registers while k runs. Before, each multiply-add read and
+// wrote c in memory.
 #include "../kernels.h"
 #include "vector.h"
 

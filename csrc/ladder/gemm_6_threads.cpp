@@ -1,5 +1,5 @@
-// Rung 6: threads pack slivers and then share the tasks, each a block of rows by a few slivers of b.
-// Each tile of c is summed by one of them in the same order as before, so the bits are the same.
+// Rung 6: threads pack, then share tasks of a block of rows by 8 slivers. Each tile is summed by
+// one thread in the same order as before, so the bits are the same for any number of them.
 #include "../kernels.h"
 #include "threads.h"
 #include "vector.h"
@@ -11,8 +11,8 @@ using namespace baregrad;
 // The sums, 2 vectors of b and one number of a fill the registers: 32 of AVX-512, or 16.
 constexpr int kRows = kLanes == 16 ? 14 : kLanes == 8 ? 6 : 4, kVectors = 2;
 constexpr int64_t kColumns = kVectors * kLanes;
-// A block of a sliver of b takes 32 KiB of the first-level cache, rows of a 344 KiB of the second.
-constexpr int64_t kBlockK = 256, kBlockRows = 24 * kRows;
+// With AVX-512 a sliver of b takes 64 KiB, and kBlockRows of a 336 KiB of the second-level cache.
+constexpr int64_t kBlockK = 512, kBlockRows = 12 * kRows;
 // Slivers of b that a task takes: fewer tasks would leave threads idle, more would wait for memory.
 constexpr int64_t kTaskColumns = 8 * kColumns;
 

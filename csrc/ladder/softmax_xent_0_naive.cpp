@@ -1,5 +1,5 @@
-// Rung 0: the definition, in double: a pass for the largest, one for the sum and one for the
-// gradient, with two calls of the C library's exp for each logit.
+// Rung 0: the definition, in double and with the C library's exp. A pass for the largest logit, one
+// for the sum and one for the gradient, and two calls of exp for each logit.
 #include <math.h>
 
 #include "../kernels.h"

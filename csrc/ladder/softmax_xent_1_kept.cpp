@@ -1,5 +1,5 @@
-// Rung 1: the exponentials of the sum are kept in dlogits and scaled there, in float32. Before, each
-// was worked out a second time, and both in double.
+// Rung 1: the exponentials of the sum are kept and scaled, in float32. Before, each was worked out
+// a second time, and both in double.
 #include <math.h>
 
 #include "../kernels.h"

@@ -1,5 +1,5 @@
-// Rung 2: an exp of our own, of a whole vector at once: a polynomial and no branch. Before, the C
-// library's was called for one number at a time, and each addition waited for the one before.
+// Rung 2: an exp of our own, a polynomial, on a whole vector at once. Before, the C library's was
+// called for one number at a time, and each addition waited for the one before.
 #include <math.h>
 
 #include "../kernels.h"

@@ -129,7 +129,8 @@ def _find(op: str, value: str) -> str:
         return named[0]
     if family == "ladder" and named:
         raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
-    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
+    near = [(o, rung) for o, rung in there if o == op] or there
+    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near) or "none was built"
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a file {own.SUFFIX} or {_SUFFIX}, or a rung: {known}"
     )

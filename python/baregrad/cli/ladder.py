@@ -23,7 +23,7 @@ from . import options
 
 HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
 PRODUCTION = "in use"
-_SECONDS, _LEAST_CALLS = 0.5, 3  # of each case
+_SECONDS, _LEAST_CALLS, _PATIENCE = 0.5, 3, 2.0  # fewer calls, if they take longer than that
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def _convolutions(n: int, c: int, h: int, w: int, o: int) -> list[Case]:
     return [conv2d_case(direction, windows) for direction in directions]
 
 
-_LADDERS = {
+LADDERS = {
     "gemm": _Sizes("m n k", (1024, 1024, 1024), lambda *size: [OPS["gemm"].case(*size)]),
-    "conv2d": _Sizes("n c h w o", (16, 64, 28, 28, 64), _convolutions),
+    "conv2d": _Sizes("n c h w o", (8, 64, 28, 28, 64), _convolutions),
     "softmax_xent": _Sizes("n c", (8192, 1000), lambda *size: [OPS["softmax_xent"].forward(*size)]),
     "adam_step": _Sizes(
         "count n", (8, 1 << 20), lambda count, n: [OPS["adam_step"].case([n] * count, False)]
@@ -59,10 +59,14 @@ def add_parser(subparsers: Any) -> None:
         "over the rung below, the share that of the nearer ceiling of all threads: multiply-adds, "
         "or a copy of as many bytes. Times are medians.",
     )
-    parser.add_argument("op", choices=_LADDERS, metavar="op", help=", ".join(_LADDERS))
-    sizes = "; ".join(f"{op}: {sizes.letters}" for op, sizes in _LADDERS.items())
+    parser.add_argument("op", choices=LADDERS, metavar="op", help=", ".join(LADDERS))
+    sizes = "; ".join(f"{op}: {sizes.letters}" for op, sizes in LADDERS.items())
     parser.add_argument(
-        "--size", nargs="+", type=options.at_least(1), metavar="N", help=f"of what is timed ({sizes})"
+        "--size",
+        nargs="+",
+        type=options.at_least(1),
+        metavar="N",
+        help=f"of what is timed ({sizes})",
     )
     options.add_machine(parser, devices=False)
     parser.set_defaults(run=run)
@@ -70,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each direction. ValueError if a rung is wrong on a case."""
-    letters, numbers = _LADDERS[args.op].letters, args.size or _LADDERS[args.op].default
+    letters, numbers = LADDERS[args.op].letters, args.size or LADDERS[args.op].default
     if len(numbers) != len(letters.split()):
         raise argparse.ArgumentTypeError(
             f"argument --size: {len(numbers)} numbers, expected {letters} for {args.op}"
@@ -110,7 +114,7 @@ class Row:
 def climb(op: str, numbers: Sequence[int], peak: float) -> Iterator[tuple[Case, list[Row]]]:
     """For each direction of `op` its rungs, from the kernel in use down. ValueError if one is wrong."""
     names = [PRODUCTION, *reversed(_rungs(op))]
-    cases = _LADDERS[op].cases(*numbers)
+    cases = LADDERS[op].cases(*numbers)
     for name in names:
         with _rung(op, name):
             for case in [*OPS[op].tests, *cases]:
@@ -123,12 +127,13 @@ def climb(op: str, numbers: Sequence[int], peak: float) -> Iterator[tuple[Case, 
         for name in names:
             with _rung(op, name):
                 seconds.append(_timed(case))
-        yield case, list(_rows(op, case, names, seconds, peak, copy))
+        yield case, list(rows_of(op, case, names, seconds, peak, copy))
 
 
-def _rows(
+def rows_of(
     op: str, case: Case, names: list[str], seconds: list[float], peak: float, copy: float
 ) -> Iterator[Row]:
+    """The rungs as timed; peak in GFLOP/s, copy in GB/s."""
     computes = case.flops / peak > case.bytes / copy  # which ceiling takes longer
     for name, took, below in zip(names, seconds, [*seconds[1:], None], strict=True):
         gflops, gigabytes = case.flops / took / 1e9, case.bytes / took / 1e9
@@ -150,18 +155,15 @@ def _idea(op: str, name: str) -> str:
     if name == PRODUCTION:
         return f"csrc/kernels/{op}.inl.h"
     text = (HEADERS / "ladder" / f"{op}_{name}{SUFFIX}").read_text()
-    comment = re.match(r"(?:// .*\n)+", text)
-    words = re.sub(r"\n?// ", " ", comment[0] if comment else "").split(":", 1)[-1]
-    return words.partition(". ")[0].strip().rstrip(".")
+    comment = " ".join(re.findall(r"^// (.*)", text.partition("#include")[0], re.MULTILINE))
+    return comment.partition(": ")[2].partition(". ")[0].rstrip(".")
 
 
 def _timed(case: Case) -> float:
-    """The median time of a call, in seconds, after one that warms up."""
+    """The median time of a call, in seconds."""
     arguments = case.arguments(np.random.default_rng(0))
-    case.run(backend.CPU.table, arguments)
     times: list[float] = []
-    end = time.perf_counter() + _SECONDS
-    while len(times) < _LEAST_CALLS or time.perf_counter() < end:
+    while sum(times) < (_SECONDS if len(times) >= _LEAST_CALLS else _PATIENCE):
         start = time.perf_counter()
         case.run(backend.CPU.table, arguments)
         times.append(time.perf_counter() - start)

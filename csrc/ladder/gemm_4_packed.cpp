@@ -1,6 +1,6 @@
-// Rung 5: blocks of a and b are copied into slivers in the order in which a tile reads them, zeros
-// at the edges. Any strides are as fast as plain rows, nothing evicts its neighbour for lying a
-// power of two away, and no tile is ragged.
+// Rung 4: a and b copied into slivers, in the order in which a tile reads them. Any strides are as
+// fast as plain rows, no row evicts another for lying a power of two away, and zeros make every
+// tile whole.
 #include "../kernels.h"
 #include "vector.h"
 
@@ -11,8 +11,6 @@ using namespace baregrad;
 // The sums, 2 vectors of b and one number of a fill the registers: 32 of AVX-512, or 16.
 constexpr int kRows = kLanes == 16 ? 14 : kLanes == 8 ? 6 : 4, kVectors = 2;
 constexpr int64_t kColumns = kVectors * kLanes;
-// A block of a sliver of b takes 32 KiB of the first-level cache, rows of a 344 KiB of the second.
-constexpr int64_t kBlockK = 256, kBlockRows = 24 * kRows;
 
 // x (length, k), steps between its elements -> slivers (length / Width, k, Width)
 template <int64_t Width>
@@ -50,32 +48,28 @@ void update(const float (&tile)[kRows][kColumns], const float* bias, Matrix c, i
 }
 
 int64_t workspace(GemmSize size) {
-  return (round_up(size.m, kRows) + round_up(size.n, kColumns)) * least(size.k, kBlockK) *
-         int64_t(sizeof(float));
+  return (round_up(size.m, kRows) + round_up(size.n, kColumns)) * size.k * int64_t(sizeof(float));
 }
 
 // a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
           float beta, void* scratch) {
-  for (int64_t s = 0; s < size.batch; ++s)
-    for (int64_t p = 0; p == 0 || p < size.k; p += kBlockK) {
-      const int64_t k = least(size.k - p, kBlockK);
-      float *packed_b = static_cast<float*>(scratch),
-            *packed_a = packed_b + round_up(size.n, kColumns) * k;
-      pack<kColumns>(b.data + s * b.batch + p * b.row, b.col, b.row, size.n, k, packed_b);
-      pack<kRows>(a.data + s * a.batch + p * a.col, a.row, a.col, size.m, k, packed_a);
-      for (int64_t block = 0; block < size.m; block += kBlockRows)
-        for (int64_t j = 0; j < size.n; j += kColumns)
-          for (int64_t i = block; i < least(size.m, block + kBlockRows); i += kRows) {
-            const int64_t rows = least(size.m - i, kRows), columns = least(size.n - j, kColumns);
-            float tile[kRows][kColumns];
-            multiply(packed_a + i * k, packed_b + j * k, k, tile);
-            // The first block of k brings beta and bias; the others add to what is there.
-            update(tile, bias && p == 0 ? bias + j : nullptr,
-                   {c.data + s * c.batch + i * c.row + j * c.col, 0, c.row, c.col}, rows, columns,
-                   alpha, p == 0 ? beta : 1);
-          }
-    }
+  const int64_t k = size.k;
+  float *packed_b = static_cast<float*>(scratch),
+        *packed_a = packed_b + round_up(size.n, kColumns) * k;
+  for (int64_t s = 0; s < size.batch; ++s) {
+    pack<kColumns>(b.data + s * b.batch, b.col, b.row, size.n, k, packed_b);
+    pack<kRows>(a.data + s * a.batch, a.row, a.col, size.m, k, packed_a);
+    for (int64_t j = 0; j < size.n; j += kColumns)
+      for (int64_t i = 0; i < size.m; i += kRows) {
+        const int64_t rows = least(size.m - i, kRows), columns = least(size.n - j, kColumns);
+        float tile[kRows][kColumns];
+        multiply(packed_a + i * k, packed_b + j * k, k, tile);
+        update(tile, bias ? bias + j : nullptr,
+               {c.data + s * c.batch + i * c.row + j * c.col, 0, c.row, c.col}, rows, columns,
+               alpha, beta);
+      }
+  }
 }
 
 }  // namespace
