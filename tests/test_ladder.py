@@ -69,6 +69,18 @@ def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: s
             np.testing.assert_array_equal(one, many)
 
 
+@pytest.mark.parametrize("rung", [rung for op, rung in CPU if op == "adam_step"])
+def test_an_infinite_parameter_is_not_made_nan_by_a_decay_that_is_decoupled(rung: str) -> None:
+    param = np.array([np.inf, -np.inf], np.float32)
+    grad, m, v = np.ones((3, 2), np.float32)
+    rate, step = np.array([1e-2], np.float32), np.array([1])
+    with bg.use(adam_step=f"ladder/{rung}"):
+        bg.kernels.cpu.adam_step(
+            [param], [grad], [m], [v], rate, step, weight_decay=0.01, decoupled=True
+        )
+    np.testing.assert_array_equal(param, [np.inf, -np.inf])
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "_SECONDS", 0.0)
@@ -108,7 +120,7 @@ def test_a_wrong_rung_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = dataclasses.replace(OPS["gemm"].tests[20], bound=lambda arguments: (np.float64(-1),))
     monkeypatch.setattr(OPS["gemm"], "tests", [wrong])
     with pytest.raises(ValueError, match=r"\[gemm\] in use: out\[0, 0\] is .*, expected "):
-        next(ladder.climb("gemm", (5, 5, 5), 1.0))
+        next(ladder.climb("gemm", (5, 5, 5)))
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,11 @@ void adam_step(const AdamTensor* tensors, int64_t count, const float* learning_r
   const double rate = *learning_rate / (1 - pow(beta1, steps));
   const double correction = 1 / (1 - pow(beta2, steps));
   const double shrink = decoupled ? 1 - *learning_rate * weight_decay : 1;
-  const double decay = decoupled ? 0 : weight_decay;
   for (int64_t t = 0; t < count; ++t) {
     const auto [param, grad, m, v, n] = tensors[t];
     for (int64_t i = 0; i < n; ++i) {
-      const double p = param[i] * shrink, g = grad[i] + decay * p;
+      const double p = param[i] * shrink;
+      const double g = decoupled ? grad[i] : grad[i] + weight_decay * p;
       const double new_m = beta1 * m[i] + (1 - beta1) * g;
       const double new_v = beta2 * v[i] + (1 - beta2) * g * g;
       param[i] = float(p - rate * new_m / (sqrt(new_v * correction) + epsilon));

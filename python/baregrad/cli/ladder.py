@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads, "
             f"multiply-add peak {peak:.0f} GFLOP/s"
         )
-        for case, rows in climb(args.op, numbers, peak):
+        for case, rows in climb(args.op, numbers):
             print(f"\n{case}\n")
             width = max(len(row.rung) for row in rows)
             print(f"{'rung':<{width}}{'ms':>10}{'rate':>16}{'gain':>8}{'share':>7}  idea")
@@ -111,7 +111,7 @@ class Row:
     share: float  # of the ceiling
 
 
-def climb(op: str, numbers: Sequence[int], peak: float) -> Iterator[tuple[Case, list[Row]]]:
+def climb(op: str, numbers: Sequence[int]) -> Iterator[tuple[Case, list[Row]]]:
     """For each direction of `op` its rungs, from the kernel in use down. ValueError if one is wrong."""
     names = [PRODUCTION, *reversed(_rungs(op))]
     cases = LADDERS[op].cases(*numbers)
@@ -121,19 +121,24 @@ def climb(op: str, numbers: Sequence[int], peak: float) -> Iterator[tuple[Case, 
                 if wrong := trial.first_wrong(case):
                     raise ValueError(f"[{case.kernel}] {name}: {wrong}")
     for case in cases:
-        half = max(4096, case.bytes // 2)  # of the bytes: a copy reads and writes
-        copy = _cpu.measure_copy(0.2, half)
-        seconds = []
+        before, seconds = _ceilings(case), []
         for name in names:
             with _rung(op, name):
                 seconds.append(_timed(case))
+        peak, copy = map(max, before, _ceilings(case))
         yield case, list(rows_of(op, case, names, seconds, peak, copy))
+
+
+def _ceilings(case: Case) -> tuple[float, float]:
+    """Multiply-adds in GFLOP/s, and copying as many bytes as the case has, in GB/s."""
+    half = max(4096, case.bytes // 2)  # a copy reads and writes
+    return _cpu.measure_fma(0.1), _cpu.measure_copy(0.1, half)
 
 
 def rows_of(
     op: str, case: Case, names: list[str], seconds: list[float], peak: float, copy: float
 ) -> Iterator[Row]:
-    """The rungs as timed; peak in GFLOP/s, copy in GB/s."""
+    """The rungs as timed, below their ceilings."""
     computes = case.flops / peak > case.bytes / copy  # which ceiling takes longer
     for name, took, below in zip(names, seconds, [*seconds[1:], None], strict=True):
         gflops, gigabytes = case.flops / took / 1e9, case.bytes / took / 1e9
