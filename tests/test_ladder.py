@@ -81,6 +81,16 @@ def test_an_infinite_parameter_is_not_made_nan_by_a_decay_that_is_decoupled(rung
     np.testing.assert_array_equal(param, [np.inf, -np.inf])
 
 
+def test_the_naive_maximum_of_a_window_is_never_its_padding() -> None:
+    x = np.full((1, 1, 3, 3), -np.inf, np.float32)
+    options: dict[str, Any] = {"stride": (2, 2), "padding": (1, 1)}
+    with bg.use(maxpool2d="ladder/0"):
+        got = bg.kernels.cpu.maxpool2d_forward(x, (2, 2), **options)
+    want = bg.kernels.reference.maxpool2d_forward(x, (2, 2), **options)
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(got[1], want[1])
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "_SECONDS", 0.0)

@@ -11,17 +11,17 @@ void maxpool2d_forward(const float* x, float* out, uint8_t* places, Pool2dSize s
     for (int64_t oy = 0; oy < s.oh; ++oy)
       for (int64_t ox = 0; ox < s.ow; ++ox) {
         float largest = -__builtin_inff();
-        int64_t place = 0;
+        int64_t place = -1;  // nothing yet
         for (int64_t cell = 0; cell < s.kh * s.kw; ++cell) {
           const int64_t y = oy * s.stride_h + cell / s.kw - s.pad_h;
           const int64_t column = ox * s.stride_w + cell % s.kw - s.pad_w;
           if (y < 0 || y >= s.h || column < 0 || column >= s.w) continue;
           const float v = x[(plane * s.h + y) * s.w + column];
           const bool is_nan = v != v, had_nan = largest != largest;
-          if (v > largest || (is_nan && !had_nan)) largest = v, place = cell;
+          if (place < 0 || v > largest || (is_nan && !had_nan)) largest = v, place = cell;
         }
         *out++ = largest;
-        *places++ = uint8_t(place);
+        *places++ = uint8_t(place < 0 ? 0 : place);
       }
 }
 
