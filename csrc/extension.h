@@ -54,6 +54,12 @@ inline void bind_extension(py::module_& m) {
       "name"_a, "alternatives"_a,
       "Use a table by name ('' is the best) with (op, label, path of a plug-in) laid over it.");
 
+  py::dict slots;  // slot -> op
+#define BAREGRAD_SLOT(op, slot) slots[#slot] = #op;
+  BAREGRAD_SLOTS(BAREGRAD_SLOT)
+#undef BAREGRAD_SLOT
+  m.attr("SLOTS") = slots;
+
   m.def("profile_start", [] { Profiler::instance() = {true, {}}; }, "Count from zero.");
   m.def(
       "profile_stop",

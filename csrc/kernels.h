@@ -1,4 +1,6 @@
-#pragma once
+// No #pragma once: a plug-in may meet two copies of this file, its own and the package's.
+#ifndef BAREGRAD_KERNELS_H
+#define BAREGRAD_KERNELS_H
 #include <stdint.h>
 
 // The contract. A backend is one filled `Kernels`: each CPU instruction set, the GPU, the GPU
@@ -363,6 +365,9 @@ struct Kernels {
   // in registers on the calling thread -> flops done; from (n,) -> to (n,), on all threads.
   double (*probe_fma)(int64_t steps);
   void (*probe_copy)(const float* from, float* to, int64_t n);
+  // The threads of this package, for plug-ins: as in threads.h.
+  void (*parallel_for)(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t),
+                       void* context);
 #endif
 };
 
@@ -372,3 +377,5 @@ struct Kernels {
 // the table in use and overwrites the slots that it implements:
 //   void baregrad_plugin(baregrad::Kernels* table) { table->gemm = my_gemm; }
 extern "C" __attribute__((visibility("default"))) void baregrad_plugin(baregrad::Kernels* table);
+
+#endif

@@ -80,6 +80,15 @@ def test_its_platforms_are_those_that_are_built_and_tested() -> None:
     assert {here[wheel] for wheel in wheels} <= set(rows)
 
 
+def test_the_tables_of_the_ladders_are_those_that_were_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    ladder = runpy.run_path(str(ROOT / "bench" / "ladder.py"))
+    between = ladder["README"].read_text().split(ladder["BEGIN"])[1].split(ladder["END"])[0]
+    assert between.strip() == ladder["text"](ladder["latest"]())
+
+
 def test_the_files_it_names_exist() -> None:
     named = set(re.findall(r"`([\w/.]+/[\w.]+\.(?:py|h|cu|cpp|md|pyi))`", README))
     assert len(named) > 5

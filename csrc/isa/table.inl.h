@@ -40,6 +40,7 @@ const Kernels* table() {
       BAREGRAD_SLOTS(BAREGRAD_FILL)
       BAREGRAD_FILL(probe, probe_fma)
       BAREGRAD_FILL(probe, probe_copy)
+      .parallel_for = baregrad::parallel_for,
   };
   // clang-format on
 #undef BAREGRAD_FILL

@@ -8,6 +8,7 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 UNARY: tuple[str, ...]
+SLOTS: dict[str, str]
 BINARY: tuple[str, ...]
 COMPARE: tuple[str, ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ from typing import Any
 from . import backend
 from .native import _cpu
 
-# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so
+# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so, with ladder/cpu/<isa> for the CPU
 _LADDER = Path(_cpu.__file__).parent / "ladder"
-_SUFFIX = ".so"
+_SUFFIX, _SOURCE = ".so", ".cpp"
+_OPS = frozenset(_cpu.SLOTS.values())
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,14 @@ def use(*specs: str, **entries: str) -> Chosen:
     use("reference")            NumPy arrays run through the NumPy definitions; "cpu" undoes it
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
-    use(gemm="./my_gemm.so")    your own: a library that exports baregrad_plugin, for the CPU
+    use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
+    use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
     It holds for the whole process, its other threads included.
 
-    Raises ValueError for an entry that is not there, naming those that are.
+    Raises ValueError for an entry that is not there, naming those that are, and for a file that does
+    not compile or computes something else.
     """
     before = choice = _current
     for spec in specs:
@@ -64,7 +68,15 @@ def use(*specs: str, **entries: str) -> Chosen:
             raise TypeError(f"[use] spec is a {type(spec).__name__}, expected text")
         for part in spec.split(","):
             name, equals, value = part.strip().partition("=")
-            choice = _pick(choice, name, value) if equals else _pick_table(choice, name)
+            if equals:
+                choice = _pick(choice, name, value)
+            elif name.endswith(_SOURCE):
+                from . import own
+
+                for op in own.build(Path(name)).ops:
+                    choice = _pick(choice, op, name)
+            else:
+                choice = _pick_table(choice, name)
     for name, value in entries.items():
         choice = _pick(choice, name, value)
     _apply(choice)
@@ -77,7 +89,9 @@ def _pick_table(choice: Choice, name: str) -> Choice:
     if name == "reference":
         return replace(choice, table=name)
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
-    raise ValueError(f"[use] table is {name!r}, expected cpu, reference or name=value{hint}")
+    raise ValueError(
+        f"[use] table is {name!r}, expected cpu, reference, a file .cpp or name=value{hint}"
+    )
 
 
 def _pick(choice: Choice, name: str, value: str) -> Choice:
@@ -89,24 +103,31 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
 
 
-def rungs() -> Iterator[tuple[str, str, str, Path]]:
-    """All rungs of the ladder: backend, op, number_idea, library."""
-    from .cases import OPS  # loaded only where something is chosen
+def rungs(isa: str = "") -> Iterator[tuple[str, str, str, Path]]:
+    """All rungs of the ladder, for the CPU those of an instruction set, without a name the best.
 
-    for path in sorted(_LADDER.glob(f"*/*{_SUFFIX}")):
-        op = next((op for op in OPS if path.stem.startswith(f"{op}_")), None)
-        if op:
-            yield path.parent.name, op, path.stem[len(op) + 1 :], path
+    As backend, op, number_idea, library.
+    """
+    folders = [*_LADDER.glob("*"), _LADDER / "cpu" / (isa or _cpu.available()[0])]
+    for path in sorted(path for folder in folders for path in folder.glob(f"*{_SUFFIX}")):
+        if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
+            yield path.relative_to(_LADDER).parts[0], named[1], named[2], path
 
 
 def _find(op: str, value: str) -> str:
     """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name; or a path."""
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
-    from .cases import OPS
-
-    if value.endswith(_SUFFIX) and op in OPS:
+    if value.endswith(_SUFFIX) and op in _OPS:
         return _snapshot(op, Path(value))
+    if value.endswith(_SOURCE) and op in _OPS:
+        from . import own, trial  # loaded only where somebody brings a kernel
+
+        plugin = own.build(Path(value))
+        if op not in plugin.ops:
+            raise ValueError(f"[use] {op}: {value} fills {', '.join(plugin.ops)}")
+        trial.check(plugin)
+        return str(plugin.library)
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
     family, _, wanted = value.partition("/")
     named = [rung for o, rung in there if o == op and wanted in (rung, *rung.split("_", 1))]
@@ -114,9 +135,10 @@ def _find(op: str, value: str) -> str:
         return named[0]
     if family == "ladder" and named:
         raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
-    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in there) or "none was built"
+    near = [(o, rung) for o, rung in there if o == op] or there
+    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near) or "none was built"
     raise ValueError(
-        f"[use] {op} is {value!r}, expected isa=..., a library {_SUFFIX} or a rung: {known}"
+        f"[use] {op} is {value!r}, expected isa=..., a file {_SOURCE} or {_SUFFIX}, or a rung: {known}"
     )
 
 
@@ -138,7 +160,7 @@ def _apply(choice: Choice) -> None:
     libraries: dict[str, list[tuple[str, str, str]]] = {
         "cpu": [(op, Path(own).stem, own) for op, own in chosen.items() if own.endswith(_SUFFIX)]
     }
-    for where, op, rung, path in rungs():
+    for where, op, rung, path in rungs(choice.isa):
         if chosen.get(op) == rung:
             libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(path)))
     for where in backend.loaded():

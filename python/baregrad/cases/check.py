@@ -13,7 +13,11 @@ from .case import Arguments, Case
 
 
 class BoundError(AssertionError):
-    """A result is further from the exact one than its case allows."""
+    """A result is further from the exact one than its case allows: output `output`, at `outside`."""
+
+    def __init__(self, sentence: str, got: NDArray, exact: NDArray, outside: NDArray) -> None:
+        super().__init__(sentence)
+        self.output, self.got, self.exact, self.outside = 0, got, exact, outside
 
 
 def exact_result(case: Case, arguments: Arguments) -> tuple[NDArray, ...]:
@@ -36,8 +40,14 @@ def check(case: Case, table: Any, arguments: Arguments, exact: tuple[NDArray, ..
     """
     bounds = case.bound(arguments)
     got = case.run(table, arguments)
-    outputs = zip(got, exact, bounds, strict=True)
-    return max((share_of_bound(*output) for output in outputs), default=0.0)  # of no parameters
+    largest = 0.0
+    for i, output in enumerate(zip(got, exact, bounds, strict=True)):
+        try:
+            largest = max(largest, share_of_bound(*output))
+        except BoundError as error:
+            error.output = i
+            raise
+    return largest
 
 
 def share_of_bound(got: NDArray, exact: NDArray, bound: NDArray) -> float:
@@ -46,7 +56,8 @@ def share_of_bound(got: NDArray, exact: NDArray, bound: NDArray) -> float:
     BoundError if an error is above its bound or NaN.
     """
     if got.shape != exact.shape or got.dtype not in (np.dtype(np.float32), exact.dtype):
-        raise BoundError(f"{got.dtype} {got.shape}, expected {exact.dtype} {exact.shape}")
+        sentence = f"{got.dtype} {got.shape}, expected {exact.dtype} {exact.shape}"
+        raise BoundError(sentence, got, exact, np.ones(got.shape, bool))
     got, exact = np.atleast_1d(got, exact)
     if exact.dtype.kind in "iub":
         error, bound = (got != exact).astype(np.float64), np.zeros(got.shape)
@@ -59,6 +70,7 @@ def share_of_bound(got: NDArray, exact: NDArray, bound: NDArray) -> float:
         raise BoundError(
             f"{outside.sum()} of {got.size} outside their bound, the first at {where}: got "
             f"{got[where]}, exact {exact[where]}, off by {error[where]:.3g}, "
-            f"allowed {bound[where]:.3g}"
-        )
+            f"allowed {bound[where]:.3g}",
+            got, exact, outside,
+        )  # fmt: skip
     return float(np.max(error[bound > 0] / bound[bound > 0], initial=0.0))

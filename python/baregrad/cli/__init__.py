@@ -8,12 +8,25 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import __version__
-from . import bench, demo, evaluate, info, predict, selftest, show, train
+from . import (
+    bench,
+    check,
+    demo,
+    evaluate,
+    info,
+    ladder,
+    new,
+    predict,
+    selftest,
+    show,
+    train,
+)
 
 _GROUPS = {
     "use": (demo, train, evaluate, predict, info, selftest),
     "measure": (bench,),
-    "learn": (show,),
+    "learn": (show, ladder),
+    "write": (new, check),
 }
 
 

@@ -46,8 +46,10 @@ def facts() -> Iterator[tuple[str, str]]:
     for name in ("reference", "cpu", "sim", "cuda"):
         why = None if name == "reference" else backend.why_absent(name)
         yield f"backend {name}", f"no: {why}" if why else "yes"
-    ladder = sorted({f"{op}=ladder/{rung} ({where})" for where, op, rung, _ in rungs()})
-    yield "ladder", ", ".join(ladder) or "none"
+    ladders: dict[str, list[str]] = {}
+    for where, op, rung, _ in rungs():
+        ladders.setdefault(f"{where} {op}=ladder/", []).append(rung)
+    yield "ladders", "; ".join(name + ", ".join(all_) for name, all_ in ladders.items()) or "none"
     pool = _cpu.pool()
     yield (
         "pool",

@@ -1,0 +1,76 @@
+"""What each rung of the ladders is worth on this machine: python bench/ladder.py [--save].
+
+With --save the rows go to bench/results/, and the tables of csrc/ladder/README.md are written anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+from baregrad import _cpu
+from baregrad.cli.ladder import LADDERS, climb
+from peak import machine
+
+HERE = Path(__file__).parent
+README = HERE.parent / "csrc" / "ladder" / "README.md"
+BEGIN, END = "<!-- bench/ladder.py: begin -->", "<!-- bench/ladder.py: end -->"
+
+
+def measure() -> dict[str, Any]:
+    tables = [
+        {"case": str(case), "rows": [dataclasses.asdict(row) for row in rows]}
+        for op, ladder in LADDERS.items()
+        for case, rows in climb(op, ladder.default)
+    ]
+    where = {**machine(), "isa": _cpu.in_use(), "peak": _cpu.measure_fma()}
+    return {"date": datetime.date.today().isoformat(), "machine": where, "tables": tables}
+
+
+def text(result: dict[str, Any]) -> str:
+    where = result["machine"]
+    threads = f"{where['threads']} threads of {where['cpu']}, {where['isa']}"
+    lines = [f"{threads}, multiply-add peak {where['peak']:.0f} GFLOP/s, {result['date']}:"]
+    for table in result["tables"]:
+        lines += [
+            "",
+            f"| {table['case']} | idea | ms | rate | gain | share |",
+            "|---|---|---:|---:|---:|---:|",
+        ]
+        for row in table["rows"]:
+            gain = f"{row['gain']:.1f}x" if row["gain"] else ""
+            lines.append(
+                f"| {row['rung']} | {row['idea']} | {row['milliseconds']:.2f} | {row['rate']} | "
+                f"{gain} | {row['share']:.0%} |"
+            )
+    return "\n".join(lines)
+
+
+def latest() -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(max(HERE.glob("results/ladder-*.json")).read_text())
+    return result
+
+
+def write_readme(result: dict[str, Any]) -> None:
+    before, rest = README.read_text().split(BEGIN)
+    README.write_text(f"{before}{BEGIN}\n{text(result)}\n{END}{rest.split(END)[1]}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--save", action="store_true")
+    args = parser.parse_args()
+    result = measure()
+    print(text(result))
+    if args.save:
+        path = HERE / "results" / f"ladder-{result['date']}.json"
+        path.write_text(json.dumps(result, indent=1) + "\n")
+        write_readme(result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+// Rung 0: the place of each element worked out from its number, and a choice.
+#include "../kernels.h"
+
+namespace {
+
+using namespace baregrad;
+
+int64_t elements(const Extents& extents) {
+  int64_t n = 1;
+  for (int axis = 0; axis < extents.rank; ++axis) n *= extents.length[axis];
+  return n;
+}
+
+// Where element q of an operand is, q counted in row-major order.
+int64_t place(int64_t q, const Extents& extents, const Strides& strides) {
+  int64_t at = 0;
+  for (int axis = extents.rank - 1; axis >= 0; q /= extents.length[axis], --axis)
+    at += q % extents.length[axis] * strides.step[axis];
+  return at;
+}
+
+// condition, a, b (...) -> out (...)
+void where(const uint8_t* condition, Strides condition_strides, const float* a, Strides a_strides,
+           const float* b, Strides b_strides, float* out, Extents extents) {
+  for (int64_t q = 0; q < elements(extents); ++q) {
+    const bool takes_a = condition[place(q, extents, condition_strides)];
+    out[q] = takes_a ? a[place(q, extents, a_strides)] : b[place(q, extents, b_strides)];
+  }
+}
+
+}  // namespace
+
+void baregrad_plugin(baregrad::Kernels* table) { table->where = where; }

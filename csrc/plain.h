@@ -1,0 +1,37 @@
+#pragma once
+#include "kernels.h"
+
+// Lets a product as tutorials write it fill the slot gemm: gemm_plain(m, n, k, a, b, c) of row-major
+// matrices, which does C = A B or C += A B.
+namespace baregrad::plain {
+
+inline int64_t gemm_workspace(GemmSize size) {
+  return (size.m * size.k + size.k * size.n + size.m * size.n) * int64_t(sizeof(float));
+}
+
+// x (rows, columns), any strides -> to (rows, columns), row-major
+inline void copy(ConstMatrix x, int64_t rows, int64_t columns, float* to) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) *to++ = x.data[i * x.row + j * x.col];
+}
+
+// a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
+template <auto gemm_plain>
+void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
+          float beta, void* workspace) {
+  const auto [batch, m, n, k] = size;
+  float *own_a = static_cast<float*>(workspace), *own_b = own_a + m * k, *product = own_b + k * n;
+  for (int64_t s = 0; s < batch; ++s) {
+    copy({a.data + s * a.batch, 0, a.row, a.col}, m, k, own_a);
+    copy({b.data + s * b.batch, 0, b.row, b.col}, k, n, own_b);
+    for (int64_t q = 0; q < m * n; ++q) product[q] = 0.f;
+    gemm_plain(m, n, k, own_a, own_b, product);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        float& out = c.data[s * c.batch + i * c.row + j * c.col];
+        out = alpha * product[i * n + j] + (beta != 0 ? beta * out : 0) + (bias ? bias[j] : 0);
+      }
+  }
+}
+
+}  // namespace baregrad::plain

@@ -1,0 +1,175 @@
+"""`baregrad ladder <op>`: what each idea is worth, from the definition to the kernel in use."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import backend, trial
+from ..cases import OPS, Case
+from ..cases.conv2d import case as conv2d_case
+from ..cases.window import Windows
+from ..choice import rungs, use
+from ..native import _cpu
+from ..own import HEADERS, SUFFIX
+from . import options
+
+HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
+PRODUCTION = "in use"
+_SECONDS, _LEAST_CALLS, _PATIENCE = 0.5, 3, 2.0  # fewer calls, if they take longer than that
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """What --size means for an op, and the cases that it gives."""
+
+    letters: str
+    default: tuple[int, ...]
+    cases: Callable[..., list[Case]]
+
+
+def _convolutions(n: int, c: int, h: int, w: int, o: int) -> list[Case]:
+    windows = Windows(n, c, h, w, (3, 3), o=o, padding=(1, 1))
+    directions = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
+    return [conv2d_case(direction, windows) for direction in directions]
+
+
+LADDERS = {
+    "gemm": _Sizes("m n k", (1024, 1024, 1024), lambda *size: [OPS["gemm"].case(*size)]),
+    "conv2d": _Sizes("n c h w o", (8, 64, 28, 28, 64), _convolutions),
+    "softmax_xent": _Sizes("n c", (8192, 1000), lambda *size: [OPS["softmax_xent"].forward(*size)]),
+    "adam_step": _Sizes(
+        "count n", (8, 1 << 20), lambda count, n: [OPS["adam_step"].case([n] * count, False)]
+    ),
+}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subparsers.add_parser(
+        "ladder",
+        description=f"{HELP}. Every rung is held to all cases of its op and then timed. The gain is "
+        "over the rung below, the share that of the nearer ceiling of all threads: multiply-adds, "
+        "or a copy of as many bytes. Times are medians.",
+    )
+    parser.add_argument("op", choices=LADDERS, metavar="op", help=", ".join(LADDERS))
+    sizes = "; ".join(f"{op}: {sizes.letters}" for op, sizes in LADDERS.items())
+    parser.add_argument(
+        "--size",
+        nargs="+",
+        type=options.at_least(1),
+        metavar="N",
+        help=f"of what is timed ({sizes})",
+    )
+    options.add_machine(parser, devices=False)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a table for each direction. ValueError if a rung is wrong on a case."""
+    letters, numbers = LADDERS[args.op].letters, args.size or LADDERS[args.op].default
+    if len(numbers) != len(letters.split()):
+        raise argparse.ArgumentTypeError(
+            f"argument --size: {len(numbers)} numbers, expected {letters} for {args.op}"
+        )
+    with options.machine(args):
+        peak = _cpu.measure_fma()
+        print(
+            f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads, "
+            f"multiply-add peak {peak:.0f} GFLOP/s"
+        )
+        for case, rows in climb(args.op, numbers):
+            print(f"\n{case}\n")
+            width = max(len(row.rung) for row in rows)
+            print(f"{'rung':<{width}}{'ms':>10}{'rate':>16}{'gain':>8}{'share':>7}  idea")
+            for row in rows:
+                gain = f"{row.gain:.1f}x" if row.gain else ""
+                print(
+                    f"{row.rung:<{width}}{row.milliseconds:>10.2f}{row.rate:>16}{gain:>8}"
+                    f"{row.share:>7.0%}  {row.idea}",
+                    flush=True,
+                )
+    return 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rung, timed."""
+
+    rung: str
+    idea: str
+    milliseconds: float
+    rate: str
+    gain: float | None  # over the rung below
+    share: float  # of the ceiling
+
+
+def climb(op: str, numbers: Sequence[int]) -> Iterator[tuple[Case, list[Row]]]:
+    """For each direction of `op` its rungs, from the kernel in use down. ValueError if one is wrong."""
+    names = [PRODUCTION, *reversed(_rungs(op))]
+    cases = LADDERS[op].cases(*numbers)
+    for name in names:
+        with _rung(op, name):
+            for case in [*OPS[op].tests, *cases]:
+                if wrong := trial.first_wrong(case):
+                    raise ValueError(f"[{case.kernel}] {name}: {wrong}")
+    for case in cases:
+        before, seconds = _ceilings(case), []
+        for name in names:
+            with _rung(op, name):
+                seconds.append(_timed(case))
+        peak, copy = map(max, before, _ceilings(case))
+        yield case, list(rows_of(op, case, names, seconds, peak, copy))
+
+
+def _ceilings(case: Case) -> tuple[float, float]:
+    """Multiply-adds in GFLOP/s, and copying as many bytes as the case has, in GB/s."""
+    half = max(4096, case.bytes // 2)  # a copy reads and writes
+    return _cpu.measure_fma(0.1), _cpu.measure_copy(0.1, half)
+
+
+def rows_of(
+    op: str, case: Case, names: list[str], seconds: list[float], peak: float, copy: float
+) -> Iterator[Row]:
+    """The rungs as timed, below their ceilings."""
+    computes = case.flops / peak > case.bytes / copy  # which ceiling takes longer
+    for name, took, below in zip(names, seconds, [*seconds[1:], None], strict=True):
+        gflops, gigabytes = case.flops / took / 1e9, case.bytes / took / 1e9
+        rate = f"{gflops:.1f} GFLOP/s" if computes else f"{gigabytes:.1f} GB/s"
+        share = gflops / peak if computes else gigabytes / copy
+        yield Row(name, _idea(op, name), took * 1e3, rate, below and below / took, share)
+
+
+def _rungs(op: str) -> list[str]:
+    return [rung for where, o, rung, _ in rungs() if (where, o) == ("cpu", op)]
+
+
+def _rung(op: str, name: str) -> Any:
+    return use() if name == PRODUCTION else use(**{op: f"ladder/{name}"})
+
+
+def _idea(op: str, name: str) -> str:
+    """The first sentence of what a rung says of itself."""
+    if name == PRODUCTION:
+        return f"csrc/kernels/{op}.inl.h"
+    text = (HEADERS / "ladder" / f"{op}_{name}{SUFFIX}").read_text()
+    comment = " ".join(re.findall(r"^// (.*)", text.partition("#include")[0], re.MULTILINE))
+    return comment.partition(": ")[2].partition(". ")[0].rstrip(".")
+
+
+def _timed(case: Case) -> float:
+    """The median time of a call, in seconds."""
+    arguments = case.arguments(np.random.default_rng(0))
+    times: list[float] = []
+    while sum(times) < (_SECONDS if len(times) >= _LEAST_CALLS else _PATIENCE):
+        start = time.perf_counter()
+        case.run(backend.CPU.table, arguments)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

@@ -1,0 +1,37 @@
+"""`baregrad new OP FILE`: a kernel to begin with, right and naive."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..cases import OPS
+from ..own import HEADERS, SUFFIX
+
+HELP = "write a right and naive kernel into a file, to make it faster"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subparsers.add_parser("new", description=HELP)
+    parser.add_argument("op", choices=OPS, metavar="op", help=", ".join(OPS))
+    parser.add_argument("file", type=Path, help="such as my_gemm.cpp; it must not be there yet")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the first rung of the op's ladder. ArgumentTypeError for a file that is there."""
+    if args.file.suffix != SUFFIX:
+        raise argparse.ArgumentTypeError(f"argument file: {args.file}, expected a name.cpp")
+    rung = min((HEADERS / "ladder").glob(f"{args.op}_0_*{SUFFIX}"))
+    text = rung.read_text().replace('"../kernels.h"', '"kernels.h"')
+    try:
+        with args.file.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise argparse.ArgumentTypeError(f"argument file: {args.file} is there already") from None
+    print(f"wrote          {args.file}, {len(text.splitlines())} lines")
+    for command in (f"check {args.file}", f"bench {args.op} --use {args.file}"):
+        print(f"next           baregrad {command}")
+    return 0

@@ -1,0 +1,111 @@
+"""Your own kernels: a C++ file that names slots of csrc/kernels.h becomes a plug-in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .native import _cpu
+
+SUFFIX = ".cpp"
+HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
+_FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC")
+_COMPILE_SECONDS = 120
+_NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_folder: tempfile.TemporaryDirectory[str] | None = None
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A compiled file, and the slots that it fills."""
+
+    source: Path
+    library: Path
+    slots: tuple[str, ...]
+
+    @property
+    def ops(self) -> list[str]:
+        """The ops whose slots these are."""
+        return sorted({_cpu.SLOTS[slot] for slot in self.slots})
+
+
+def build(source: Path) -> Plugin:
+    """The plug-in that `source` makes: compiled, unless the same text was before.
+
+    It defines functions that are named and typed as slots of csrc/kernels.h, or
+    `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
+    ValueError, with the compiler's words, if it does not compile or fills no slot.
+    """
+    try:
+        text = source.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
+    slots, fill = _slots(source, _NOT_CODE.sub("", text))
+    folder = _place() / hashlib.sha256(f"{source.resolve()}\0{text}".encode()).hexdigest()[:16]
+    plugin = Plugin(source, folder / f"{source.stem}.so", slots)
+    if not plugin.library.exists():
+        folder.mkdir(exist_ok=True)
+        wrapper = folder / "plugin.cpp"
+        wrapper.write_text(
+            f'#include "kernels.h"\n#include "plain.h"\n#include "{source.resolve()}"\n{fill}'
+        )
+        _compile(source, wrapper, plugin.library)
+    return plugin
+
+
+def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
+    """The slots that `code` fills, and the function that says so if it has none itself."""
+    if "baregrad_plugin" in code:
+        filled = [slot for slot in _cpu.SLOTS if re.search(rf"->\s*{slot}\s*=", code)]
+        fill = ""
+    else:
+        defined = set(re.findall(r"\b(?:void|int64_t|auto)\s+(\w+)\s*\([^;{}]*\)[^;{}()]*\{", code))
+        filled = [slot for slot in _cpu.SLOTS if slot in defined]
+        lines = [f"table->{slot} = {slot};" for slot in filled]
+        if "gemm_plain" in defined and "gemm" not in defined:
+            filled += ["gemm", "gemm_workspace"]
+            lines += [
+                "table->gemm = baregrad::plain::gemm<gemm_plain>;",
+                "table->gemm_workspace = baregrad::plain::gemm_workspace;",
+            ]
+        body = "\n  ".join(["using namespace baregrad;", *lines])
+        fill = f"void baregrad_plugin(baregrad::Kernels* table) {{\n  {body}\n}}\n"
+    if not filled:
+        raise ValueError(
+            f"[use] {source} defines no slot, expected gemm_plain or one of {', '.join(_cpu.SLOTS)}"
+        )
+    return tuple(filled), fill
+
+
+def _place() -> Path:
+    global _folder
+    if _folder is None:
+        _folder = tempfile.TemporaryDirectory(prefix="baregrad-own-")
+    return Path(_folder.name)
+
+
+def _compile(source: Path, wrapper: Path, library: Path) -> None:
+    names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
+    compiler = next((found for name in names if name and (found := shutil.which(name))), None)
+    if compiler is None:
+        raise ValueError(f"[use] {source}: there is no C++ compiler, expected g++, clang++ or $CXX")
+    half = library.with_suffix(".half")  # appears under its name when it is whole
+    command = [compiler, *_FLAGS, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
+    try:
+        done = subprocess.run(
+            [*command, str(wrapper), "-o", str(half)],
+            capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(
+            f"[use] {source} takes more than {_COMPILE_SECONDS} s to compile"
+        ) from error
+    if done.returncode:
+        raise ValueError(f"[use] {source} does not compile:\n{done.stderr.rstrip()}")
+    half.replace(library)

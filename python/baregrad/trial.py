@@ -1,0 +1,164 @@
+"""A kernel of somebody's on trial: the cases of its ops, in a child process with a time limit.
+
+A crash, a hang or a wrong element is a sentence here and never takes the caller down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from . import backend, reference
+from .cases import OPS, Case
+from .cases.check import BoundError, check as check_case, exact_result
+from .native import _cpu
+from .own import Plugin
+from .typing import NDArray
+
+SECONDS = 20.0  # that one case may take
+_CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
+
+
+def check(plugin: Plugin, seconds: float = SECONDS) -> int:
+    """How many cases `plugin` passed. ValueError, with the first case that it did not pass and why."""
+    command = [sys.executable, "-c", _CHILD, str(plugin.library), *plugin.ops]
+    read, write = os.pipe()
+    child = subprocess.Popen([*command, str(write)], pass_fds=[write], stderr=subprocess.PIPE)
+    os.close(write)
+    passed, running = 0, ""
+    try:
+        for line in _lines(read, seconds):
+            kind, text = json.loads(line)
+            if kind == "wrong":
+                raise ValueError(f"{_heading(running, plugin)}: {text}")
+            if kind == "done":
+                return passed + (running != "")
+            passed, running = passed + (running != ""), text
+        raise ValueError(f"{_heading(running, plugin)}: {_how_it_ended(child)} ({_short(running)})")
+    except TimeoutError:
+        raise ValueError(
+            f"{_heading(running, plugin)}: did not return within {seconds:g} s ({_short(running)})"
+        ) from None
+    finally:
+        child.kill()
+        child.communicate()
+        os.close(read)
+
+
+def _lines(pipe: int, seconds: float) -> Iterator[bytes]:
+    """The lines that the child writes; TimeoutError if the next one takes longer than `seconds`."""
+    rest, end = b"", time.monotonic() + seconds
+    while True:
+        if not select.select([pipe], [], [], max(0.0, end - time.monotonic()))[0]:
+            raise TimeoutError
+        if not (data := os.read(pipe, 1 << 16)):
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            end = time.monotonic() + seconds
+            yield from lines
+
+
+def _how_it_ended(child: subprocess.Popen[bytes]) -> str:
+    code = child.wait()
+    if code < 0:
+        return f"crashed with {signal.Signals(-code).name}"
+    said = (child.stderr.read() if child.stderr else b"").decode(errors="replace").strip()
+    return f"left the process with {code}" + (f", saying {said.splitlines()[-1]!r}" if said else "")
+
+
+def _short(running: str) -> str:
+    return running.partition(" ")[2] or "before the first case"
+
+
+def _heading(running: str, plugin: Plugin) -> str:
+    return f"[{running.split(' ', 1)[0] or ', '.join(plugin.ops)}] {plugin.source}"
+
+
+# In the child
+
+
+def run_child(arguments: list[str]) -> None:
+    """Run the cases of the ops: library, op, ..., and the pipe on which to tell how it goes."""
+    library, ops, pipe = Path(arguments[0]), arguments[1:-1], int(arguments[-1])
+
+    def tell(kind: str, text: str) -> None:
+        os.write(pipe, json.dumps([kind, text]).encode() + b"\n")
+
+    cases = [case for op in ops for case in OPS[op].tests]
+    _cpu.select("", [(op, library.stem, str(library)) for op in ops])
+    for case in sorted(cases, key=lambda case: case.flops):
+        tell("case", f"{case.kernel} {_sizes(case)}")
+        if wrong := first_wrong(case):
+            return tell("wrong", wrong)
+    return tell("done", "")
+
+
+def first_wrong(case: Case) -> str | None:
+    """What is wrong with what the CPU kernels in use give for `case`, in a sentence, or None."""
+    arguments = case.arguments(np.random.default_rng(0))
+    exact = exact_result(case, arguments)
+    _poison(exact)
+    try:
+        check_case(case, backend.CPU.table, arguments, exact)
+    except BoundError as error:
+        names = _outputs(case.kernel)
+        return _sentence(case, names[error.output] if error.output < len(names) else "out", error)
+    return None
+
+
+def _sentence(case: Case, name: str, error: BoundError) -> str:
+    outside, got, exact = error.outside, error.got, error.exact
+    if got.shape != exact.shape:
+        return f"{name} is {error}"
+    where = tuple(int(axis[0]) for axis in np.nonzero(outside))
+    hint = _hint(outside, got)
+    return (
+        f"{name}[{', '.join(map(str, where))}] is {got[where]:.6g}, expected {exact[where]:.6g}, "
+        f"and so {outside.sum()} of {outside.size} elements ({_sizes(case)}){hint and f': {hint}?'}"
+    )
+
+
+def _sizes(case: Case) -> str:
+    """m n k = 17 33 5"""
+    return f"{' '.join(case.sizes)} = {' '.join(map(str, case.sizes.values()))}"
+
+
+def _hint(outside: NDArray, got: NDArray) -> str:
+    """What the pattern of wrong elements looks like."""
+    if np.isnan(got[outside]).all():
+        return "never written"
+    if outside.all():
+        return ""
+    for axis, what in ((-1, "column"), (-2, "row")):
+        if outside.ndim < -axis:
+            break
+        others = tuple(i for i in range(outside.ndim) if i != outside.ndim + axis)
+        wrong = np.flatnonzero(outside.any(axis=others))
+        if len(wrong) < outside.shape[axis] and wrong[0] + len(wrong) == outside.shape[axis]:
+            plural = "s" * (len(wrong) > 1)
+            return f"the last {what}{plural} of a ragged tile"
+    return ""
+
+
+def _outputs(kernel: str) -> list[str]:
+    """The names of a kernel's outputs, as its definition says them behind the arrow."""
+    says = (getattr(reference, kernel).__doc__ or "").split("->", 1)[-1].split(" = ")[0]
+    names = re.split(r"[.:;]", re.sub(r"\([^)]*\)", "", says))[0].split(",")
+    return [words[0] for name in names if (words := name.split())]
+
+
+def _poison(outputs: tuple[NDArray, ...]) -> None:
+    """Leave NaN in the blocks from which the pool will serve the outputs."""
+    blocks = [_cpu.relu_forward(np.full(out.shape, np.nan, np.float32)) for out in outputs]
+    del blocks

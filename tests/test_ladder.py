@@ -1,0 +1,150 @@
+"""The ladders: a rung 0 for every op, each rung built for every instruction set, and the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+import baregrad as bg
+import numpy as np
+import pytest
+from baregrad import _cpu, own, trial
+from baregrad.cases import OPS
+from baregrad.choice import rungs
+from baregrad.cli import ladder, main
+
+CPU = [(op, rung) for where, op, rung, _ in rungs() if where == "cpu"]
+THREADED = [(op, rung) for op, rung in CPU if rung.endswith("_threads")]
+
+
+def test_every_op_has_a_rung_0_and_numbers_without_gaps() -> None:
+    for op in OPS:
+        numbers = [int(rung.split("_")[0]) for o, rung in CPU if o == op]
+        assert numbers == list(range(max(1, len(numbers)))), op
+    assert {op for op, rung in CPU if rung.startswith("1_")} == set(ladder.LADDERS)
+
+
+@pytest.mark.parametrize(("op", "rung"), CPU)
+def test_a_rung_begins_with_its_idea(op: str, rung: str) -> None:
+    text = (own.HEADERS / "ladder" / f"{op}_{rung}.cpp").read_text()
+    assert text.startswith(f"// Rung {rung.split('_')[0]}: ")
+    assert set(re.findall(r'#include "(.*)"', text)) <= {"../kernels.h", "threads.h", "vector.h"}
+
+
+@pytest.mark.parametrize("isa", _cpu.available()[1:])
+def test_rungs_are_built_for_every_instruction_set_and_right(isa: str) -> None:
+    there = [(op, rung) for where, op, rung, path in rungs(isa) if path.parent.name == isa]
+    assert there == CPU
+    for op, rung in there:
+        if op in ladder.LADDERS and not rung.startswith("0_"):
+            with bg.use(isa=isa, **{op: f"ladder/{rung}"}):
+                assert _cpu.in_use() == f"{isa}, {op}=ladder/{rung}"
+                for case in OPS[op].tests:
+                    assert case.flops > 100_000 or trial.first_wrong(case) is None, str(case)
+
+
+@pytest.mark.parametrize(("op", "rung"), THREADED)
+def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: str) -> None:
+    cases = {
+        "gemm": ladder.LADDERS["gemm"].cases(350, 600, 530),
+        "softmax_xent": ladder.LADDERS["softmax_xent"].cases(300, 130),
+        "adam_step": ladder.LADDERS["adam_step"].cases(3, 40_001),
+    }[op]
+
+    def results(threads: int) -> list[Any]:
+        before = bg.get_num_threads()
+        bg.set_num_threads(threads)
+        try:
+            with bg.use(**{op: f"ladder/{rung}"}):
+                arguments = [case.arguments(np.random.default_rng(0)) for case in cases]
+                pairs = zip(cases, arguments, strict=True)
+                return [out for case, a in pairs for out in case.run(bg.kernels.cpu, a)]
+        finally:
+            bg.set_num_threads(before)
+
+    alone = results(1)
+    for threads in (2, 3, 5):
+        for one, many in zip(alone, results(threads), strict=True):
+            np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("rung", [rung for op, rung in CPU if op == "adam_step"])
+def test_an_infinite_parameter_is_not_made_nan_by_a_decay_that_is_decoupled(rung: str) -> None:
+    param = np.array([np.inf, -np.inf], np.float32)
+    grad, m, v = np.ones((3, 2), np.float32)
+    rate, step = np.array([1e-2], np.float32), np.array([1])
+    with bg.use(adam_step=f"ladder/{rung}"):
+        bg.kernels.cpu.adam_step(
+            [param], [grad], [m], [v], rate, step, weight_decay=0.01, decoupled=True
+        )
+    np.testing.assert_array_equal(param, [np.inf, -np.inf])
+
+
+def test_the_naive_maximum_of_a_window_is_never_its_padding() -> None:
+    x = np.full((1, 1, 3, 3), -np.inf, np.float32)
+    options: dict[str, Any] = {"stride": (2, 2), "padding": (1, 1)}
+    with bg.use(maxpool2d="ladder/0"):
+        got = bg.kernels.cpu.maxpool2d_forward(x, (2, 2), **options)
+    want = bg.kernels.reference.maxpool2d_forward(x, (2, 2), **options)
+    np.testing.assert_array_equal(got[0], want[0])
+    np.testing.assert_array_equal(got[1], want[1])
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "_SECONDS", 0.0)
+    for op in ladder.LADDERS:
+        monkeypatch.setattr(OPS[op], "tests", OPS[op].tests[20:22])
+
+
+@pytest.mark.parametrize(
+    ("op", "size", "tables"),
+    [("gemm", "65 33 17", 1), ("conv2d", "1 2 5 5 3", 3), ("softmax_xent", "9 20", 1),
+     ("adam_step", "2 100", 1)],
+)  # fmt: skip
+def test_the_command_prints_all_rungs_from_the_kernel_in_use_down(
+    op: str, size: str, tables: int, quick: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ladder", op, "--size", *size.split()]) == 0
+    out = capsys.readouterr().out
+    printed = re.findall(r"^(in use|\d_\w+) .*%  \S", out, re.MULTILINE)
+    assert printed == tables * ["in use", *reversed([rung for o, rung in CPU if o == op])]
+    gains = re.findall(r"B?/s +([\d.]+x)? +\d+%", out)
+    assert [bool(gain) for gain in gains] == [not name.startswith("0_") for name in printed]
+    assert f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads" in out
+
+
+def test_a_gain_is_over_the_rung_below_and_a_share_of_the_nearer_ceiling() -> None:
+    case = OPS["gemm"].case(100, 100, 100)
+    top, bottom = ladder.rows_of("gemm", case, ["1_rows", "0_naive"], [0.001, 0.004], 4.0, 1.0)
+    assert (top.gain, bottom.gain) == (4.0, None)
+    assert (top.share, bottom.share) == (0.5, 0.125)
+    assert (top.rate, bottom.rate) == ("2.0 GFLOP/s", "0.5 GFLOP/s")
+    (copied,) = ladder.rows_of("gemm", case, ["0_naive"], [0.001], 1e6, 1.0)
+    assert copied.rate.endswith("GB/s")
+    assert copied.share == case.bytes / 1e6
+
+
+def test_a_wrong_rung_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = dataclasses.replace(OPS["gemm"].tests[20], bound=lambda arguments: (np.float64(-1),))
+    monkeypatch.setattr(OPS["gemm"], "tests", [wrong])
+    with pytest.raises(ValueError, match=r"\[gemm\] in use: out\[0, 0\] is .*, expected "):
+        next(ladder.climb("gemm", (5, 5, 5)))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("gemm --size 5 5", "argument --size: 2 numbers, expected m n k for gemm"),
+        ("gemm --size 5 5 0", "argument --size: '0', expected an integer of at least 1"),
+        ("softmax", "invalid choice: 'softmax'"),
+    ],
+)
+def test_wrong_words_are_one_sentence(
+    words: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["ladder", *words.split()])
+    assert stop.value.code == 2
+    assert sentence in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""A kernel of one's own: compiled, checked in a child, used; nothing that it does takes us down."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import baregrad as bg
+import numpy as np
+import pytest
+from baregrad import _cpu, own, trial
+from baregrad.cli import main
+from toolchain import compiler
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
+
+PLAIN = """
+void gemm_plain(int m, int n, int k, const float* a, const float* b, float* c) {
+  for (int i = 0; i < m; ++i)
+    for (int p = 0; p < k; ++p)
+      for (int j = 0; j < n; ++j) c[i * n + j] += a[i * k + p] * b[p * n + j];
+}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "my_gemm.cpp"
+
+
+def test_a_product_as_tutorials_write_it_fills_the_slot(file: Path) -> None:
+    file.write_text(PLAIN)
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    with bg.use(str(file)):
+        assert _cpu.in_use().endswith("gemm=my_gemm")
+        np.testing.assert_array_equal(bg.kernels.cpu.gemm(a, a.T), a @ a.T)
+        batched = np.stack([a, -a])
+        got = bg.kernels.cpu.gemm(
+            batched, np.stack([a.T, a.T]), bias=np.ones(2, np.float32), alpha=2.0
+        )
+        np.testing.assert_array_equal(got, 2 * np.stack([a @ a.T, -(a @ a.T)]) + 1)
+    assert "my_gemm" not in _cpu.in_use()
+
+
+def test_a_slot_by_its_name_and_types(tmp_path: Path) -> None:
+    source = tmp_path / "mine.cpp"
+    source.write_text(
+        '#include "kernels.h"\n'
+        "using namespace baregrad;\n"
+        "void softmax_xent_backward(const float* saved, const float* dloss, float* dlogits,\n"
+        "                           int64_t n, int64_t c) {\n"
+        "  for (int64_t i = 0; i < n * c; ++i) dlogits[i] = saved[i] * dloss[i / c];\n"
+        "}\n"
+    )
+    plugin = own.build(source)
+    assert (plugin.slots, plugin.ops) == (("softmax_xent_backward",), ["softmax_xent"])
+    assert trial.check(plugin) > 50
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("j < n;", "j < n - (n % 4 == 3);",
+         r"out\[0, 6\] is .*, expected .* of 105 elements \(m n k = 15 7 17\): the last column of a"),
+        ("i < m;", "i < m - (m == 33);", "the last row of a ragged tile"),
+        ("+= a", "= a", r"out\[0, 0\] is "),
+        ("b[p * n + j]", "b[p * n + j] + (k == 17) / 0.f", "out"),
+        ("c[i * n + j]", "c[(i * n + j) << 20 * (m == 33)]", r"crashed with SIG\w+ \(m n k = 33 "),
+        ("  for", "  volatile int x = 0; while (m == 33) x = 0;\n  for",
+         r"did not return within 1 s \(m n k = 33 "),
+        ("int i = 0;", "int i = m == 33 ? __builtin_trap(), 0 : 0;", r"crashed with SIG"),
+    ],
+)  # fmt: skip
+def test_a_wrong_kernel_is_a_sentence(file: Path, right: str, wrong: str, sentence: str) -> None:
+    assert right in PLAIN
+    file.write_text(PLAIN.replace(right, wrong, 1))
+    with pytest.raises(ValueError, match=r"\[gemm\] .*my_gemm.cpp: .*" + sentence):
+        trial.check(own.build(file), seconds=1.0 if "while" in wrong else 20.0)
+
+
+def test_a_kernel_that_leaves_the_process_is_noticed(file: Path) -> None:
+    file.write_text(
+        "#include <stdlib.h>\n" + PLAIN.replace("{\n", "{\n  if (m == 33) exit(3);\n", 1)
+    )
+    with pytest.raises(ValueError, match=r"left the process with 3 \(m n k = 33 "):
+        trial.check(own.build(file))
+
+
+def test_what_is_wrong_is_never_used(file: Path) -> None:
+    file.write_text(PLAIN.replace("+=", "-="))
+    before = _cpu.in_use()
+    with pytest.raises(ValueError, match=r"\[gemm\] .*my_gemm.cpp: out\[0, 0\] is"):
+        bg.use(str(file))
+    assert _cpu.in_use() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("void gemm_plain(int m) { x; }", r"does not compile:\n(.*\n)*.*'x' was not declared"),
+        ("void gemm(int m) {}", "does not compile"),
+        ("int main() {}", "defines no slot, expected gemm_plain or one of gemm, "),
+        ("// void gemm_plain() {}", "defines no slot"),
+    ],
+)
+def test_a_file_that_is_no_kernel_is_refused(
+    file: Path, text: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"\[use\] .*my_gemm.cpp " + sentence):
+        own.build(file)
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(file: Path) -> None:
+    with pytest.raises(ValueError, match=r"\[use\] .*my_gemm.cpp: No such file"):
+        bg.use(str(file))
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"my_gemm.cpp: not text"):
+        bg.use(str(file))
+    file.write_text(PLAIN)
+    with pytest.raises(ValueError, match=r"\[use\] unary: .*my_gemm.cpp fills gemm"):
+        bg.use(unary=str(file))
+
+
+def test_a_changed_file_is_compiled_again(file: Path) -> None:
+    file.write_text(PLAIN)
+    first = own.build(file)
+    assert own.build(file).library == first.library
+    file.write_text(PLAIN + "\n")
+    assert own.build(file).library != first.library
+
+
+# The others are held to their cases as rungs; these have a workspace, a list of kinds, strides.
+@pytest.mark.parametrize("op", ["conv2d", "unary", "reduce", "adam_step"])
+def test_new_writes_what_check_finds_right(
+    op: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / f"my_{op}.cpp"
+    assert main(["new", op, str(source)]) == 0
+    assert main(["check", str(source)]) == 0
+    assert re.search(r"right in \d+ cases", capsys.readouterr().out)
+    with pytest.raises(SystemExit):
+        main(["new", op, str(source)])
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_it_trains(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file.write_text(PLAIN)
+    out = str(tmp_path / "model.safetensors")
+    command = ["train", "--data", "digits", "--model", "mlp", "--epochs", "2", "--out", out]
+    assert main([*command, "--use", str(file)]) == 0
+    assert re.search(r"test +loss .* accuracy 9\d", capsys.readouterr().out)
