@@ -367,7 +367,7 @@ struct Kernels {
   void (*probe_copy)(const float* from, float* to, int64_t n);
   // The threads of this package, for plug-ins: as in threads.h.
   void (*parallel_for)(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t),
-                       void* context);
+                       void* context, int64_t slice);
 #endif
 };
 

@@ -14,13 +14,8 @@ from toolchain import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
-PLAIN = """
-void gemm_plain(int m, int n, int k, const float* a, const float* b, float* c) {
-  for (int i = 0; i < m; ++i)
-    for (int p = 0; p < k; ++p)
-      for (int j = 0; j < n; ++j) c[i * n + j] += a[i * k + p] * b[p * n + j];
-}
-"""
+README = Path(__file__).parent.parent / "README.md"
+PLAIN = README.read_text().split("```cpp\n")[1].split("```")[0]
 
 
 @pytest.fixture

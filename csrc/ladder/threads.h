@@ -14,7 +14,7 @@ void parallel_for(int64_t n, int64_t grain, Body body) {
   package_threads(
       n, grain,
       [](void* context, int64_t begin, int64_t end) { (*static_cast<Body*>(context))(begin, end); },
-      &body);
+      &body, 1);
 }
 
 }  // namespace
