@@ -39,8 +39,13 @@ DEBIAN = ("python3.11", "libpython3.11-dev", "libstdc++6", "libgomp1")
 NEWEST_GLIBC = 36  # bookworm's is 2.36
 PLATFORMS = ["linux_aarch64", *(f"manylinux_2_{n}_aarch64" for n in range(17, NEWEST_GLIBC + 1))]
 
-TESTS = ("tests/test_cases.py", "tests/test_gemm.py", "tests/test_conv2d.py", "tests/test_pool.py",
-         "tests/test_threads.py", "tests/test_instruction_sets.py", "tests/test_simulator.py")  # fmt: skip
+TESTS = (
+    *(f"tests/test_{source.stem}.py" for source in sorted((ROOT / "csrc" / "ops").glob("*.cpp"))),
+    *(
+        f"tests/test_{name}.py"
+        for name in ("cases", "instruction_sets", "pool", "simulator", "threads")
+    ),
+)
 
 
 def run(*command: str | Path, **environment: str) -> None:
