@@ -225,10 +225,13 @@ def test_every_command_is_in_a_group_of_the_help_and_has_one_of_its_own(capsys):
         main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    places = [text.index(f"\n{word}:") for word in ("use", "measure", "learn")]
+    places = [text.index(f"\n{word}:") for word in ("use", "measure", "learn", "write")]
     assert places == sorted(places)
     commands = re.findall(r"^  (\w+)  +\w", text[places[0] :], re.MULTILINE)
-    assert commands == ["demo", "train", "evaluate", "predict", "info", "bench", "show"]
+    assert commands == [
+        *("demo", "train", "evaluate", "predict", "info", "selftest"),
+        *("bench", "show", "ladder", "new", "check"),
+    ]
     for command in commands:
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
