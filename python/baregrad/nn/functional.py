@@ -87,7 +87,6 @@ def batch_norm(
     with no_grad():
         for running, batch in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
             if running is not None:
-                operand("batch_norm", "a running one", running).mul_(1 - momentum).add_(
-                    batch, alpha=momentum
-                )
+                operand("batch_norm", "a running one", running)
+                running.mul_(1 - momentum).add_(batch, alpha=momentum)
     return out
