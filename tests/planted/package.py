@@ -69,7 +69,7 @@ def failed_test(fault: Fault | None, tests: Iterable[str], folder: Path) -> str:
         plant(file, fault.right, fault.wrong)
     done = subprocess.run(
         [sys.executable, "-c", RUN, str(folder), "-x", "-q", "-p", "no:cacheprovider",
-         *(f"tests/{test}" for test in tests)],
+         f"--basetemp={folder / 'pytest'}", *(f"tests/{test}" for test in tests)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode == 0:
