@@ -62,7 +62,7 @@ clean:
 	touch $@
 
 build/wheel/built: .venv/pip $(SOURCES)
-	@echo "Compiling the kernels: half a minute on two cores."
+	@echo "Compiling the kernels: a minute or two on two cores."
 	rm -rf build/wheel
 	$(BIN)/pip wheel -q --no-deps --wheel-dir build/wheel .
 	touch $@
