@@ -10,9 +10,11 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import _cpu, backend
+from baregrad import _cpu, backend, own
 from baregrad.choice import rungs
 from toolchain import SOURCES, compile_shared, compiler
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
 RUNGS = sorted({(where, op, rung) for where, op, rung, _ in rungs()})
 
@@ -167,20 +169,20 @@ def test_the_environment_chooses_too() -> None:
 
 
 def test_a_library_of_your_own_fills_a_slot() -> None:
-    own = next(path for where, op, _, path in rungs() if (where, op) == ("cpu", "gemm"))
-    with bg.use(gemm=str(own)):
-        assert _cpu.in_use().endswith(f"gemm={own.stem}")
+    rung = next(path for where, op, _, path in rungs() if (where, op) == ("cpu", "gemm"))
+    library = own.build(rung).library
+    with bg.use(gemm=str(library)):
+        assert _cpu.in_use().endswith(f"gemm={library.stem}")
         a = np.eye(3, dtype=np.float32)
         np.testing.assert_array_equal(bg.kernels.cpu.gemm(a, a), a)
     with pytest.raises(ValueError, match="does not fill a slot of unary"):
-        bg.use(unary=str(own))
+        bg.use(unary=str(library))
     with pytest.raises(ValueError, match=r"gemm: .*missing.so"):
         bg.use(gemm="./missing.so")
     with pytest.raises(TypeError, match="isa is a NoneType, expected text"):
         bg.use(isa=None)  # type: ignore[arg-type]
 
 
-@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 def test_a_library_that_was_compiled_again_is_loaded_again(tmp_path: Any) -> None:
     x = np.ones(1, np.float32)
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""The ladders: a rung 0 for every op, each rung built for every instruction set, and the command."""
+"""The ladders: a rung 0 for every op, rungs right on every instruction set, and the command."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from baregrad import _cpu, own, trial
 from baregrad.cases import OPS
 from baregrad.choice import rungs
 from baregrad.cli import ladder, main
+from toolchain import compiler
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
 CPU = [(op, rung) for where, op, rung, _ in rungs() if where == "cpu"]
 THREADED = [(op, rung) for op, rung in CPU if rung.endswith("_threads")]
@@ -33,10 +36,8 @@ def test_a_rung_begins_with_its_idea(op: str, rung: str) -> None:
 
 
 @pytest.mark.parametrize("isa", _cpu.available()[1:])
-def test_rungs_are_built_for_every_instruction_set_and_right(isa: str) -> None:
-    there = [(op, rung) for where, op, rung, path in rungs(isa) if path.parent.name == isa]
-    assert there == CPU
-    for op, rung in there:
+def test_rungs_are_right_on_every_instruction_set(isa: str) -> None:
+    for op, rung in CPU:
         if op in ladder.LADDERS and not rung.startswith("0_"):
             with bg.use(isa=isa, **{op: f"ladder/{rung}"}):
                 assert _cpu.in_use() == f"{isa}, {op}=ladder/{rung}"

@@ -17,6 +17,7 @@ import pytest
 from baregrad import _cpu
 from baregrad.cases import OPS
 from compare import assert_same_bits
+from toolchain import compiler
 
 
 def test_counts_the_cpus_that_it_may_use() -> None:
@@ -155,6 +156,7 @@ def test_a_choice_is_that_of_the_whole_process() -> None:
         assert at_once([_cpu.in_use]) == [isa]
 
 
+@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 def test_kernels_go_on_while_another_thread_chooses() -> None:
     done = threading.Event()
     x = np.linspace(-3, 3, 1000, dtype=np.float32)

@@ -15,9 +15,10 @@ from typing import Any
 from . import backend
 from .native import _cpu
 
-# Beside the extensions: ladder/<backend>/<op>_<number>_<idea>.so, with ladder/cpu/<isa> for the CPU
-_LADDER = Path(_cpu.__file__).parent / "ladder"
 _SUFFIX, _SOURCE = ".so", ".cpp"
+# The rungs, <op>_<number>_<idea>: sources for the CPU, libraries for a device
+_PLACE = Path(_cpu.__file__).parent
+_LADDERS = {"cpu": _PLACE / "sources" / "csrc" / "ladder", "sim": _PLACE / "ladder" / "sim"}
 _OPS = frozenset(_cpu.SLOTS.values())
 
 
@@ -103,15 +104,12 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
 
 
-def rungs(isa: str = "") -> Iterator[tuple[str, str, str, Path]]:
-    """All rungs of the ladder, for the CPU those of an instruction set, without a name the best.
-
-    As backend, op, number_idea, library.
-    """
-    folders = [*_LADDER.glob("*"), _LADDER / "cpu" / (isa or _cpu.available()[0])]
-    for path in sorted(path for folder in folders for path in folder.glob(f"*{_SUFFIX}")):
-        if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
-            yield path.relative_to(_LADDER).parts[0], named[1], named[2], path
+def rungs() -> Iterator[tuple[str, str, str, Path]]:
+    """All rungs of the ladders, as backend, op, number_idea and file."""
+    for where, folder in _LADDERS.items():
+        for path in sorted(folder.glob(f"*{_SOURCE if where == 'cpu' else _SUFFIX}")):
+            if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
+                yield where, named[1], named[2], path
 
 
 def _find(op: str, value: str) -> str:
@@ -136,7 +134,7 @@ def _find(op: str, value: str) -> str:
     if family == "ladder" and named:
         raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
     near = [(o, rung) for o, rung in there if o == op] or there
-    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near) or "none was built"
+    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near)
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a file {_SOURCE} or {_SUFFIX}, or a rung: {known}"
     )
@@ -160,9 +158,10 @@ def _apply(choice: Choice) -> None:
     libraries: dict[str, list[tuple[str, str, str]]] = {
         "cpu": [(op, Path(own).stem, own) for op, own in chosen.items() if own.endswith(_SUFFIX)]
     }
-    for where, op, rung, path in rungs(choice.isa):
-        if chosen.get(op) == rung:
-            libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(path)))
+    for where, op, rung, path in rungs():
+        if chosen.get(op) == rung and backend.why_absent(where) is None:
+            library = _library(path, choice.isa) if path.suffix == _SOURCE else path
+            libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(library)))
     for where in backend.loaded():
         libraries.setdefault(where, [])
     for where, alternatives in libraries.items():
@@ -171,6 +170,12 @@ def _apply(choice: Choice) -> None:
             extension.select(choice.isa if where == "cpu" else "", alternatives)
     backend.kernels.active = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
     _current = choice
+
+
+def _library(rung: Path, isa: str) -> Path:
+    from . import own
+
+    return own.build(rung, isa or _cpu.available()[0]).library
 
 
 @contextmanager

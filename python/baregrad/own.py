@@ -15,7 +15,10 @@ from .native import _cpu
 
 SUFFIX = ".cpp"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
-_FLAGS = ("-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC")
+# Contraction: a * b + c is rounded once where the CPU can, which the bounds of all cases allow.
+_FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
+# The instruction sets of csrc/isa, as compilers call them.
+_MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
 _NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _folder: tempfile.TemporaryDirectory[str] | None = None
@@ -35,8 +38,10 @@ class Plugin:
         return sorted({_cpu.SLOTS[slot] for slot in self.slots})
 
 
-def build(source: Path) -> Plugin:
+def build(source: Path, isa: str = "") -> Plugin:
     """The plug-in that `source` makes: compiled, unless the same text was before.
+
+    For the CPU that is here, or for any that has the instruction set `isa`.
 
     It defines functions that are named and typed as slots of csrc/kernels.h, or
     `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
@@ -47,7 +52,8 @@ def build(source: Path) -> Plugin:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
     slots, fill = _slots(source, _NOT_CODE.sub("", text))
-    folder = _place() / hashlib.sha256(f"{source.resolve()}\0{text}".encode()).hexdigest()[:16]
+    what = f"{source.resolve()}\0{isa}\0{text}"
+    folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
     plugin = Plugin(source, folder / f"{source.stem}.so", slots)
     if not plugin.library.exists():
         folder.mkdir(exist_ok=True)
@@ -55,7 +61,8 @@ def build(source: Path) -> Plugin:
         wrapper.write_text(
             f'#include "kernels.h"\n#include "plain.h"\n#include "{source.resolve()}"\n{fill}'
         )
-        _compile(source, wrapper, plugin.library)
+        machine = _MACHINES.get(isa, "")  # without one, any CPU of this kind
+        _compile(source, wrapper, plugin.library, machine)
     return plugin
 
 
@@ -90,13 +97,14 @@ def _place() -> Path:
     return Path(_folder.name)
 
 
-def _compile(source: Path, wrapper: Path, library: Path) -> None:
+def _compile(source: Path, wrapper: Path, library: Path, machine: str) -> None:
     names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
     compiler = next((found for name in names if name and (found := shutil.which(name))), None)
     if compiler is None:
         raise ValueError(f"[use] {source}: there is no C++ compiler, expected g++, clang++ or $CXX")
     half = library.with_suffix(".half")  # appears under its name when it is whole
-    command = [compiler, *_FLAGS, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
+    flags = [*_FLAGS, f"-march={machine}"] if machine else _FLAGS
+    command = [compiler, *flags, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
     try:
         done = subprocess.run(
             [*command, str(wrapper), "-o", str(half)],
