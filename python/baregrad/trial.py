@@ -96,8 +96,9 @@ def run_child(arguments: list[str]) -> None:
         os.write(pipe, json.dumps([kind, text]).encode() + b"\n")
 
     cases = [case for op in ops for case in OPS[op].tests]
+    more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]
     _cpu.select("", [(op, library.stem, str(library)) for op in ops])
-    for case in sorted(cases, key=lambda case: case.flops):
+    for case in [*sorted(cases, key=lambda case: case.flops), *more]:
         tell("case", f"{case.kernel} {_sizes(case)}")
         if wrong := first_wrong(case):
             return tell("wrong", wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,22 @@ tests = [
     case(1, 4_200_001, 1),  # more tiles in a row than a CUDA grid has in its second dimension
     case(29, 37, 1024),
 ]
+
+
+def _transposed(case: Case) -> Case:
+    """The same, a and b the transposes of row-major arrays, out every other column of one."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        a, b, out = (given[name] for name in ("a", "b", "out"))
+        return {**given, "a": a.T.copy().T, "b": b.T.copy().T, "out": np.repeat(out, 2, 1)[:, ::2]}
+
+    return replace(case, sizes={**case.sizes, "transposed": 1}, arguments=arguments)
+
+
+# For a kernel that nobody has looked at: 250 shapes more, every other one of transposes.
+_any = [case(*shape) for shape in np.random.default_rng(0).integers(1, 70, (250, 3)).tolist()]
+more_tests = [*_any[::2], *map(_transposed, _any[1::2])]
 benchmarks = [
     case(m, n, k)
     for m, n, k in ((64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 256, 784))

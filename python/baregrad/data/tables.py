@@ -111,6 +111,8 @@ def from_csv(
         kinds = [_kind(path, name, column, parts[0]) for name, column in table.items()]
         of_target = _kind(path, target, goal, parts[0], integers_are_text=True)
         encoding = {"columns": kinds, "target": of_target}
+    if missing := {"columns", "target"} - set(encoding):
+        raise ValueError(f"[from_csv] encoding has no {min(missing)}, expected that of a table")
     x = encode(path, table, encoding["columns"])
     y = encode(path, {target: goal}, [encoding["target"]])
     classes = encoding["target"].get("texts", ())
