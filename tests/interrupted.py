@@ -32,7 +32,7 @@ def numbers(*shape: int) -> np.ndarray:
 
 
 def gemm() -> Call:
-    a = numbers(3600, 3600)
+    a = numbers(2600, 2600)
     return lambda: bg.kernels.cpu.gemm(a, a)
 
 
@@ -42,8 +42,8 @@ def gemm_of_many_small() -> Call:
 
 
 def conv2d(way: str) -> Call:
-    x, w = numbers(32, 64, 112, 112), numbers(128, 64, 3, 3)
-    dout = numbers(32, 128, 112, 112)
+    x, w = numbers(16, 64, 112, 112), numbers(128, 64, 3, 3)
+    dout = numbers(16, 128, 112, 112)
     kernel = getattr(bg.kernels.cpu, f"conv2d_{way}")
     arguments = {"forward": (x, w), "backward_input": (dout, w, x.shape),
                  "backward_weight": (x, dout, (3, 3))}[way]  # fmt: skip
@@ -58,7 +58,7 @@ def conv2d_backward_input_plainly() -> Call:
 
 
 def elementwise() -> Call:
-    x = np.ones(1 << 26, np.float32)
+    x = np.ones(1 << 25, np.float32)
     return lambda: bg.kernels.cpu.gelu_forward(x)
 
 
@@ -81,7 +81,7 @@ def simulated() -> Call:
 def network(classes: int = 10) -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
     bg.manual_seed(0)
     model = nn.Sequential(nn.Linear(2000, 2000), nn.ReLU(), nn.Linear(2000, classes))
-    x = numbers(8192, 2000)
+    x = numbers(4096, 2000)
     return model, x, np.arange(len(x)) % classes
 
 
@@ -92,11 +92,11 @@ def epoch() -> Call:
 
     def train() -> None:
         try:
-            for start in range(0, len(x), 1024):
+            for start in range(0, len(x), 512):
                 optimizer.zero_grad()
-                logits = model(bg.from_numpy(x[start : start + 1024]))
+                logits = model(bg.from_numpy(x[start : start + 512]))
                 nn.functional.cross_entropy(
-                    logits, bg.from_numpy(labels[start : start + 1024])
+                    logits, bg.from_numpy(labels[start : start + 512])
                 ).backward()
                 optimizer.step()
         finally:
