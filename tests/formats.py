@@ -5,6 +5,7 @@ Prints a line of JSON for each file: what was raised, and by how much the peak o
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import resource
@@ -26,11 +27,15 @@ CORPUS = Path(__file__).parent / "corpus"
 _BACKSTOP = 1 << 30  # bytes of address space that reading may ask for; most of it is never touched
 
 
-def training() -> tuple[bg.nn.Module, bg.optim.Adam, None, list[object]]:
-    """What the checkpoints of the corpus are of: model, optimizer, scheduler, loader."""
+@functools.cache
+def _model() -> bg.nn.Module:
     bg.manual_seed(0)
-    model = bg.nn.Sequential(bg.nn.Linear(2, 3), bg.nn.ReLU(), bg.nn.Linear(3, 2))
-    return model, bg.optim.Adam(model.parameters()), None, [None] * 3
+    return bg.nn.Sequential(bg.nn.Linear(2, 3), bg.nn.ReLU(), bg.nn.Linear(3, 2))
+
+
+def training() -> tuple[bg.nn.Module, bg.optim.Adam, None, list[object]]:
+    """What the checkpoints of the corpus are of: model (always the same), optimizer, scheduler, loader."""
+    return _model(), bg.optim.Adam(_model().parameters()), None, [None] * 3
 
 
 def _idx(path: Path) -> object:

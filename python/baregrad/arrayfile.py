@@ -23,6 +23,7 @@ _HEADER = re.compile(
     r"{'descr': '([<>|=]?[biufSU][0-9]{1,9})', 'fortran_order': (True|False), "
     r"'shape': \(([0-9, ]*)\),? *}\s*"
 )
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
 _LAST_CHARACTER = 0x10FFFF
 # What zipfile and NumPy say to bytes that are no archive, no array
 _FAULTS = (
@@ -64,6 +65,8 @@ def read_npz(
                     raise ValueError("it has a name twice")
                 members = dict(zip(names, archive.infolist(), strict=True))
                 found = {name: members[name] for name in wanted if name in members}
+                if any(info.compress_type not in _PACKED for info in found.values()):
+                    raise ValueError("it is packed otherwise than NumPy packs, by deflate")
                 unpacked = sum(info.file_size for info in found.values())
                 if unpacked > most(path):
                     raise ValueError(

@@ -169,6 +169,8 @@ def of_npz() -> Iterator[tuple[str, bytes]]:
     yield "no-width.npz", of_x(npy(declared("'<U0'", f"({BILLION}, 1000)")))
     yield "wide-text.npz", of_x(npy(declared("'<U100000000'", "(10, 2)")))
     yield "negative.npz", of_x(npy(declared("'<f8'", "(-10, -2)"), bytes(160)))
+    whole_options, others = b"\5\0\x5d", b"\5\0\xff"
+    yield "lzma-options.npz", of_x(x, zipfile.ZIP_LZMA).replace(whole_options, others, 1)
     yield "huge.npz", of_x(npy(declared("'<f8'", f"({2**63}, 2)"), bytes(160)))
     yield "wraps.npz", of_x(npy(declared("'<f8'", f"({2**61 + 10}, 2)"), bytes(160)))
     yield "large.npz", of_x(npy(declared("'<f8'", f"({BILLION}, 2)"), bytes(160)))
