@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 from baregrad import _cpu, backend
 from baregrad.cases.on_device import OnDevice
 from simulated import Simulator
+
+# What a shell starts in the background ignores Ctrl-C, and so would its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SCHEDULES = ("forward", "reverse", "random:1")
 SIM = [f"sim-{schedule}" for schedule in SCHEDULES] if not backend.why_absent("sim") else []

@@ -181,6 +181,7 @@ def latencies(work: str, tries: int, seed: int = 0) -> list[float]:
 
 def main() -> None:
     work, tries, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been ignored before
     bg.set_num_threads(2)
     draw = random.Random(seed)
     call = WORKS[work]()

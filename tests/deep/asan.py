@@ -20,9 +20,13 @@ PLANTED = {"overrun": "heap-buffer-overflow", "wrap": "signed integer overflow"}
 LEFT_OUT = {
     "test_planted_faults.py": "its faults are for the tests to find",
     "test_simulator_reports.py": "its faults are for the simulator to find",
+    "test_own.py": "its faults are for the child to die of",
+    "test_out_of_memory.py": "preloads an allocator of its own",
+    "test_hostile_files.py": "limits memory, of which the sanitizers want terabytes",
     "test_simulator.py": "compiles a simulator of its own, without the sanitizers",
     "test_translate.py": "runs no compiled kernel",
     "test_instruction_sets.py": "compiles vectors of its own, without the sanitizers",
+    "test_other_cpus.py": "runs under qemu",
     "test_package.py": "compiles with nvcc, which does not bear libasan beside it",
     "test_references.py": "runs no compiled kernel",
     "test_parity.py": "compares values with PyTorch",
