@@ -1,6 +1,6 @@
-// exp, log, sine and cosine by the vectors of one instruction set, for arrays. BAREGRAD_TEST_ISA
-// names its file.
-#include BAREGRAD_TEST_ISA
+// exp, log, sine and cosine by the vectors of one instruction set, for arrays. BAREGRAD_ISA and
+// BAREGRAD_VECTOR_BYTES are as its file in csrc/isa has them.
+#include "math.h"
 
 namespace isa = baregrad::BAREGRAD_ISA;
 
