@@ -1,5 +1,7 @@
 """The package built for aarch64 and tested there, under qemu-user: cd tests; python -m deep.aarch64.
 
+With the word `selftest` behind it only `baregrad selftest` runs there, every kernel once.
+
 Debian's Python for arm64 is unpacked below build/, not installed. It runs the build of the wheel, in
 which cmake, ninja and the cross compiler are this machine's, and then the tests, beside wheels of
 NumPy and the others for aarch64.
@@ -131,6 +133,11 @@ def main() -> int:
     if not PYTHON.exists():
         unpack_python()
     install([build_wheel(), "pytest", "hypothesis"])
+    if sys.argv[1:] == ["selftest"]:
+        return subprocess.run(
+            [PYTHON, "-m", "baregrad", "selftest"],
+            env={**os.environ, "PYTHONPATH": str(PACKAGES)}, check=False,
+        ).returncode  # fmt: skip
     passed, all_pass = run_tests(
         PYTHON, (*TESTS, "-k", SELECTED),
         PYTHONPATH=str(PACKAGES), CXX="aarch64-linux-gnu-g++",
