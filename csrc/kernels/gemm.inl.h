@@ -47,11 +47,12 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
           float beta, void* workspace) {
   for (int64_t batch = 0; batch < size.batch;
        ++batch, a.data += a.batch, b.data += b.batch, c.data += c.batch) {
-    const auto pack_a = [=](int64_t i, int64_t rows, int64_t k0, int64_t k, float* sliver) {
-      pack_sliver<kTileRows>(a.data + i * a.row + k0 * a.col, a.col, a.row, rows, k, sliver);
+    const auto pack_a = [=](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t k,
+                            float* sliver) {
+      pack_sliver(a.data + i * a.row + k0 * a.col, a.col, a.row, rows, height, k, sliver);
     };
     const auto pack_b = [=](int64_t j, int64_t columns, int64_t k0, int64_t k, float* sliver) {
-      pack_sliver<kTileColumns>(b.data + k0 * b.row + j * b.col, b.row, b.col, columns, k, sliver);
+      pack_sliver(b.data + k0 * b.row + j * b.col, b.row, b.col, columns, kTileColumns, k, sliver);
     };
     const auto store = [=](const Tile& tile, const ProductPart& part) {
       // The first block of k brings beta and bias; later ones add to what is there.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from .plugins import Fault
 
 CPU = [
-    Fault("gemm", "drops the last k term", "for (int64_t p = 0; p < k; ++p, a += kTileRows",
-          "for (int64_t p = 0; p + 1 < k; ++p, a += kTileRows", "blocked"),
+    Fault("gemm", "drops the last k term", "for (int64_t p = 0; p < k; ++p, a += height",
+          "for (int64_t p = 0; p + 1 < k; ++p, a += height", "blocked"),
     Fault("gemm", "drops the last column of a tail", "const int64_t n = columns - j;",
           "const int64_t n = columns - j - (columns % kLanes == 3);"),
     Fault("gemm", "forgets beta", "out = fma(broadcast(beta), c, out)", "out = out"),
