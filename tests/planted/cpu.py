@@ -19,7 +19,7 @@ CPU = [
           "static thread_local Vec sum[Rows][Vectors];", "blocked"),
     Fault("gemm", "rounds a to TF32", "sum[i][j] = fma(broadcast(a[i]), row[j], sum[i][j]);",
           "sum[i][j] = fma(floats(bits(broadcast(a[i])) & 0xffffe000u), row[j], sum[i][j]);", "blocked"),
-    Fault("gemm", "swaps the strides of b", "b.row, b.col, columns, k, sliver", "b.col, b.row, columns, k, sliver"),
+    Fault("gemm", "swaps the strides of b", "b.row, b.col, columns, kTileColumns,", "b.col, b.row, columns, kTileColumns,"),
     Fault("gemm", "forgets alpha", "Vec out = broadcast(alpha) * product;", "Vec out = product;"),
     Fault("gemm", "leaves the last row of a tile", "if (rows < Rows)", "if (rows <= Rows)", "blocked"),
     Fault("gemm", "takes a vector less for one column more", "if (columns <= (Vectors - 1) * kLanes)",
