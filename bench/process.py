@@ -34,10 +34,7 @@ class Setting:
     file: str
     environment: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
-
-    @property
-    def ours(self) -> bool:
-        return self.file.startswith("baregrad")
+    ours: bool = False
 
     @property
     def channels_last(self) -> bool:
@@ -70,7 +67,8 @@ class Draw:
 
     def __init__(self, work: Work, rng: np.random.Generator, folder: Path, calls: int):
         self.work, self.rng, self.folder = work, rng, folder
-        self.calls, self.copies = WARM + calls, (WARM + calls if work.every_call else work.copies)
+        self.calls = calls = WARM + calls
+        self.copies = calls if work.every_call else min(work.copies, calls)
         self.flat = {
             name: draw(rng, length(self.calls, self.copies, int(np.prod(shape))))
             for name, (shape, draw) in work.inputs.items()

@@ -12,7 +12,7 @@ from works import LAST_LEVEL, Work
 
 # What may pass in a round by the race's clock and not in calls by the contestant's: the loop around
 # the calls, and two words through a pipe with a glance at the last outputs.
-SHARE, A_CALL, A_ROUND = 0.05, 500, 500_000  # of the whole, ns, ns
+SHARE, A_CALL, A_ROUND = 0.05, 300, 500_000  # of the whole, ns, ns
 
 
 THEIRS = 8  # times the bound, which is derived for our kernels, may a yardstick be off
@@ -64,8 +64,7 @@ def clock(rounds: list[Timing]) -> str | None:
 def ceilings(work: Work) -> tuple[float, float]:
     """GFLOP/s of multiply-adds in registers, and GB/s of a copy of as many bytes as the work has."""
     half = work.copies * work.bytes // 2  # of the bytes: a copy reads and writes
-    copy = _cpu.measure_copy(0.1, min(max(half, 4096), 4 * LAST_LEVEL))
-    _cpu.trim_pool()
+    copy = _cpu.measure_copy(0.2, min(max(half, 4096), 2 * LAST_LEVEL))
     return _cpu.measure_fma(0.1), copy
 
 

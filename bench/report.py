@@ -77,7 +77,7 @@ def figures(race: dict[str, Any]) -> Figures:
     seconds = {name: statistics.median(times) for name, times in rounds.items()}
     file = {name: contestant["file"] for name, contestant in race["contestants"].items()}
     fair = [n for n in seconds if n not in race["out"]]
-    theirs = [n for n in fair if not file[n].startswith("baregrad") and not n.endswith(AGAIN)]
+    theirs = [n for n in fair if n not in OURS and not n.endswith(AGAIN)]
     ours = next((n for n in OURS if n in fair), None)
     best = min(theirs, key=seconds.__getitem__, default=None)
     installed = next((n for n in theirs if best and file[n] == file[best]), None)

@@ -67,10 +67,10 @@ class Work:
 
     @property
     def copies(self) -> int:
-        """How many copies of its arrays the calls go round through."""
-        if not self.cold or self.bytes >= 4 * LAST_LEVEL:
+        """How many copies of its arrays the calls go round through, each with a result of its own."""
+        if not self.cold or self.state:
             return 1
-        return 1 + math.ceil(2 * LAST_LEVEL / self.bytes)
+        return 2 if self.bytes > 4 * LAST_LEVEL else 1 + math.ceil(2 * LAST_LEVEL / self.bytes)
 
     @property
     def images(self) -> bool:

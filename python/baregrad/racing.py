@@ -7,7 +7,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
+Turn: TypeAlias = Callable[[], Callable[[], object]]
 PAUSE = 0.3  # seconds: OpenMP runtimes spin for up to 0.2 after their last call
 
 
@@ -23,8 +25,9 @@ class Ratio:
         return f"{self.value:.2f}x ({self.low:.2f} to {self.high:.2f})"
 
     def beside(self, control: Ratio) -> str:
-        """ "equal" if it is no further from 1 than a race of one against itself was, in any round."""
-        if control.low <= self.value <= control.high:
+        """equal, if no further from 1 than a race of one against itself was in some round."""
+        chance = max(control.high, 1 / control.low)
+        if 1 / chance <= self.value <= chance:
             return "equal"
         return "faster" if self.value > 1 else "slower"
 
@@ -35,20 +38,21 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
     return Ratio(statistics.median(theirs) / statistics.median(ours), min(rounds), max(rounds))
 
 
-def race(
-    contestants: dict[str, Callable[[], object]], rounds: int, seconds: float
-) -> dict[str, list[float]]:
-    """The median time of a call in each round, in seconds, of calls that take turns in this process."""
+def race(contestants: dict[str, Turn], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Seconds of the median call in each round, of contestants in this process.
+
+    They take turns, in any order. At the beginning of its turn each says what is called.
+    """
     medians: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name in random.sample(list(contestants), len(contestants)):
             time.sleep(PAUSE)
-            medians[name].append(median_time(contestants[name], seconds))
+            medians[name].append(median_time(contestants[name](), seconds))
     return medians
 
 
 def median_time(call: Callable[[], object], seconds: float, least: int = 5) -> float:
-    """Of calls one after the other for so many seconds, the first of which is not timed."""
+    """Of calls one after the other for so many seconds, without the first."""
     call()
     times: list[float] = []
     end = time.perf_counter() + seconds
