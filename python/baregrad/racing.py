@@ -38,7 +38,9 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
     return Ratio(statistics.median(theirs) / statistics.median(ours), min(rounds), max(rounds))
 
 
-def race(contestants: dict[str, Turn], rounds: int, seconds: float) -> dict[str, list[float]]:
+def race(
+    contestants: dict[str, Turn], rounds: int, seconds: float, pause: float
+) -> dict[str, list[float]]:
     """Seconds of the median call in each round, of contestants in this process.
 
     They take turns, in any order. At the beginning of its turn each says what is called.
@@ -46,7 +48,7 @@ def race(contestants: dict[str, Turn], rounds: int, seconds: float) -> dict[str,
     medians: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name in random.sample(list(contestants), len(contestants)):
-            time.sleep(PAUSE)
+            time.sleep(pause)
             medians[name].append(median_time(contestants[name](), seconds))
     return medians
 

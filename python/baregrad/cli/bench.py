@@ -14,7 +14,7 @@ from ..cases import OPS, Arguments, Case
 from ..cases.check import BoundError, check as check_bound, exact_result
 from ..choice import Chosen, in_use
 from ..native import _cpu
-from ..racing import Ratio, Turn, median_time, race, ratio
+from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
 from . import options
 
 HELP = "check an op against its definition, then time it and compare with the machine's ceilings"
@@ -83,17 +83,17 @@ def _races(case: Case, plain: Chosen | None) -> Iterator[tuple[str, Ratio, Ratio
         return partial(case.run, backend.kernels.active, arguments)
 
     if plain:
-        yield "the one in use", *_race(partial(turn, chosen), partial(turn, plain))
+        yield "the one in use", *_race(partial(turn, chosen), partial(turn, plain), 0)
         chosen.bring_back()
     if case.kernel == "gemm":
         a, b = arguments["a"], arguments["b"]
         out = np.empty((len(a), b.shape[1]), np.float32)
-        ours, theirs = backend.kernels.active.gemm, np.matmul
-        yield "NumPy", *_race(*(lambda f=f: partial(f, a, b, out=out) for f in (ours, theirs)))
+        ours, theirs = (partial(f, a, b, out=out) for f in (backend.kernels.active.gemm, np.matmul))
+        yield "NumPy", *_race(lambda: ours, lambda: theirs, PAUSE)
 
 
-def _race(ours: Turn, theirs: Turn) -> tuple[Ratio, Ratio]:
-    times = race({"ours": ours, "theirs": theirs, "again": theirs}, _ROUNDS, _SECONDS / 3)
+def _race(ours: Turn, theirs: Turn, pause: float) -> tuple[Ratio, Ratio]:
+    times = race({"ours": ours, "theirs": theirs, "again": theirs}, _ROUNDS, _SECONDS / 3, pause)
     return ratio(times["ours"], times["theirs"]), ratio(times["again"], times["theirs"])
 
 
