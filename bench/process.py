@@ -7,10 +7,9 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,26 +18,12 @@ import numpy as np
 from baregrad.typing import NDArray
 from contestant import length, offset, window
 from definitions import Checks
+from settings import Setting
 from works import Work
 
 HERE = Path(__file__).parent
 SECONDS = 600.0  # that a contestant may be silent for
 WARM = 3  # calls of a round before those that are timed
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A contestant as its users may start it: a file of `contestants`, and an environment."""
-
-    name: str
-    file: str
-    environment: dict[str, str] = field(default_factory=dict)
-    python: str = sys.executable
-    ours: bool = False
-
-    @property
-    def channels_last(self) -> bool:
-        return self.environment.get("LAYOUT") == "channels_last"
 
 
 class OutError(Exception):

@@ -30,28 +30,10 @@ import plots
 import refusals
 import report
 from baregrad.racing import PAUSE
-from process import Contestant, Draw, OutError, Setting, Timing
+from process import Contestant, Draw, OutError, Timing
+from settings import OURS, YARDSTICKS, Setting
 from works import SIZES, TABLE, Work
 
-ALLOCATOR = {  # glibc's: memory once had is kept, as page faults cost more than many kernels
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "8589934592",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-LAST = {"LAYOUT": "channels_last"}
-OURS = [
-    Setting("kernel", "baregrad_kernels.py", ours=True),
-    Setting("Tensor", "baregrad_tensors.py", ours=True),
-]
-YARDSTICKS = [
-    Setting("NumPy", "numpy.py"),
-    Setting("NumPy, SkylakeX", "numpy.py", {"OPENBLAS_CORETYPE": "SkylakeX"}),
-    Setting("PyTorch", "torch.py"),
-    Setting("PyTorch, allocator", "torch.py", ALLOCATOR),
-    Setting("PyTorch, channels_last", "torch.py", LAST),
-    Setting("PyTorch, channels_last, allocator", "torch.py", LAST | ALLOCATOR),
-    Setting("JAX", "jax.py"),
-]
 SECONDS = 0.1  # of timed calls in a round, for the fastest
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where arrays lie on their way
 
@@ -108,11 +90,11 @@ class Race:
         for _ in range(rounds):
             self.round(int(calls), list(self.field))
         needed = [refusals.least_seconds(self.work, rates) for rates in self.ceilings]
-        for name, timings in self.timings.items():
-            if why := refusals.clock(timings):
+        for name, contestant in self.field.items():
+            if why := refusals.clock(self.timings[name]):
                 self.out[name] = why
-            elif why := refusals.ceiling(timings, needed):
-                (self.out if self.field[name].setting.ours else self.above)[name] = why
+            elif why := refusals.ceiling(self.timings[name], needed):
+                (self.out if contestant.setting.ours else self.above)[name] = why
         return report.row(self, min(needed))
 
 

@@ -7,7 +7,8 @@ import statistics
 import numpy as np
 from baregrad import _cpu
 from baregrad.cases.check import BoundError, share_of_bound
-from process import Draw, Handed, Setting, Timing
+from process import Draw, Handed, Timing
+from settings import Setting
 from works import LAST_LEVEL, Work
 
 # What may pass in a round by the race's clock and not in calls by the contestant's: the loop around

@@ -80,7 +80,8 @@ def figures(race: dict[str, Any]) -> Figures:
     theirs = [n for n in fair if n not in OURS and not n.endswith(AGAIN)]
     ours = next((n for n in OURS if n in fair), None)
     best = min(theirs, key=seconds.__getitem__, default=None)
-    installed = next((n for n in theirs if best and file[n] == file[best]), None)
+    plain = [n for n in theirs if not race["contestants"][n]["environment"]]
+    installed = next((n for n in plain if best and file[n] == file[best]), None)
     control = next((n for n in fair if n.endswith(AGAIN) and n.removesuffix(AGAIN) in fair), None)
 
     def to(name: str | None) -> Ratio | None:
