@@ -16,6 +16,7 @@ the middle race counts. `results` keep every sample.
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
 import sys
 import tempfile
@@ -59,7 +60,7 @@ class Race:
 
     def round(self, calls: int, names: list[str]) -> None:
         """The same new inputs for all, in any order; each is checked before the next one starts."""
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        with tempfile.TemporaryDirectory(prefix="baregrad-race-", dir=MEMORY) as folder:
             # Nobody who counts calls finds out which one is the last.
             calls += int(self.rng.integers(max(3, calls // 4)))
             draw = Draw(self.work, self.rng, Path(folder), calls)
@@ -121,6 +122,7 @@ def main() -> int | None:
     args = parser.parse_args()
     if args.plot:
         return print(plots.plot(args.plot))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and leave neither files nor processes
     settings = [*OURS, *(replace(setting, python=args.python) for setting in YARDSTICKS)]
     result = report.begin()
     for work in SIZES if args.sizes else TABLE:
