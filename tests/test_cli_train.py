@@ -12,7 +12,7 @@ from pathlib import Path
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import tensorfile
+from baregrad import _cpu, racing, tensorfile
 from baregrad.cases import OPS
 from baregrad.cli import bench, main, models
 from baregrad.cli.pictures import read_picture
@@ -369,7 +369,35 @@ def test_bench_checks_times_and_compares_with_the_ceilings(capsys, monkeypatch):
     head, _, columns, *rows = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"cpu baseline, \d+ threads?, multiply-add peak \d+ GFLOP/s", head)
     assert columns.split() == ["case", "us", "GFLOP/s", "GB/s", "share", "of"]
-    assert [row.split()[0] for row in rows] == [str(case) for case in OPS["unary"].benchmarks]
+    cases, races = rows[: rows.index("")], rows[rows.index("") + 2 :]
+    names = [str(case) for case in OPS["unary"].benchmarks]
+    assert [row.split()[0] for row in cases] == [row.split()[0] for row in races] == names
+    times = r"[\d.]+x \([\d.]+ to [\d.]+\) +"
+    line = rf"\S+ +the one in use +{times}{times}(faster|equal|slower)"
+    assert all(re.fullmatch(line, race) for race in races)
+
+
+@pytest.mark.parametrize("use", [[], ["--use", "gemm=ladder/naive"]])
+def test_bench_races_gemm_against_numpy_and_against_the_kernel_in_use(use, capsys, monkeypatch):
+    monkeypatch.setattr(bench, "_SECONDS", 0.01)
+    monkeypatch.setattr(bench, "PAUSE", 0)
+    monkeypatch.setattr(OPS["gemm"], "benchmarks", [OPS["gemm"].case(60, 70, 80)])
+    assert main(["bench", "gemm", *use]) == 0
+    races = capsys.readouterr().out.splitlines()[5:]
+    rivals = [*(["the one in use"] if use else []), "NumPy"]
+    assert [race.split("  ")[1].strip() for race in races[1:]] == rivals
+    assert _cpu.in_use() == _cpu.available()[0]
+
+
+def test_a_ratio_is_beside_the_control_equal_faster_or_slower():
+    found = racing.ratio([1.0, 2.0, 4.0], [2.0, 3.0, 8.0])
+    assert (found.value, found.low, found.high) == (1.5, 1.5, 2.0)
+    assert str(found) == "1.50x (1.50 to 2.00)"
+    near, far = racing.Ratio(1.0, 0.9, 1.05), racing.Ratio(1.0, 0.6, 1.1)
+    assert found.beside(near) == "faster"
+    assert found.beside(far) == "equal"
+    assert racing.ratio([3.0], [2.0]).beside(near) == "slower"
+    assert racing.ratio([1.05], [1.0]).beside(near) == "equal"
 
 
 def test_bench_refuses_to_time_a_wrong_kernel(capsys, monkeypatch):

@@ -99,9 +99,9 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
                              .add = false};
       multiply_blocked(
           {o, n * pixels, k},
-          [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
+          [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth, float* sliver) {
             const float* from = weight + (g * o + i) * k + k0;
-            pack_sliver<kTileRows>(from, 1, k, rows, depth, sliver);
+            pack_sliver(from, 1, k, rows, height, depth, sliver);
           },
           [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
             pack_windows(windows, j, columns, k0, depth, sliver);
@@ -174,18 +174,18 @@ void conv2d_backward_input_plainly(const float* dout, const float* weight, float
   });
 }
 
-// weight (o, c, kh, kw) -> sliver (depth, kTileRows): rows are channels from `channel` on, and k
+// weight (o, c, kh, kw) -> sliver (depth, height): rows are channels from `channel` on, and k
 // counts through (o, i, j), the cells of a phase, from k0 on
 inline void pack_cells_of_phase(const float* weight, const Conv2dSize& s, const Phase& down,
-                                const Phase& right, int64_t channel, int64_t channels, int64_t k0,
-                                int64_t depth, float* sliver) {
+                                const Phase& right, int64_t channel, int64_t channels,
+                                int64_t height, int64_t k0, int64_t depth, float* sliver) {
   const int64_t c = s.c / s.groups, cells = s.kh * s.kw;
-  for (int64_t p = k0; p < k0 + depth; ++p, sliver += kTileRows) {
+  for (int64_t p = k0; p < k0 + depth; ++p, sliver += height) {
     const int64_t i = down.first + p / right.cells % down.cells * down.step;
     const int64_t j = right.first + p % right.cells * right.step;
     const float* from =
         weight + (p / right.cells / down.cells * c + channel) * cells + i * s.kw + j;
-    for (int64_t r = 0; r < kTileRows; ++r) sliver[r] = r < channels ? from[r * cells] : 0.f;
+    for (int64_t r = 0; r < height; ++r) sliver[r] = r < channels ? from[r * cells] : 0.f;
   }
 }
 
@@ -233,8 +233,9 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
                                  .add = false};
           multiply_blocked(
               {c, n * grid.rows * grid.columns, o * down.cells * right.cells},
-              [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
-                pack_cells_of_phase(filters, s, down, right, i, rows, k0, depth, sliver);
+              [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth,
+                  float* sliver) {
+                pack_cells_of_phase(filters, s, down, right, i, rows, height, k0, depth, sliver);
               },
               [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
                 pack_windows(windows, j, columns, k0, depth, sliver);
@@ -310,11 +311,11 @@ inline void conv2d_backward_chunk(const float* x, const float* dout, float* sums
                            .add = n0 > begin};
     multiply_blocked(
         {k, o, n * pixels},
-        [&](int64_t i, int64_t rows, int64_t k0, int64_t depth, float* sliver) {
-          pack_cells<kTileRows>(windows, i, rows, k0, depth, sliver);
+        [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth, float* sliver) {
+          pack_cells(windows, i, rows, height, k0, depth, sliver);
         },
         [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
-          pack_cells<kTileColumns>(gradients, j, columns, k0, depth, sliver);
+          pack_cells(gradients, j, columns, kTileColumns, k0, depth, sliver);
         },
         places, workspace + floats.images);
   }

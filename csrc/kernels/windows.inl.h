@@ -157,26 +157,10 @@ inline void pack_windows(const Windows& windows, int64_t j, int64_t columns, int
   }
 }
 
-// x (rows, length), each row at a place of its own -> to (length, Width), zeros beyond rows
-template <int64_t Width>
-inline void transpose(const float* const* x, int64_t rows, int64_t length, float* to) {
-  for (int64_t q = 0; q < length; q += 4, to += 4 * Width) {
-    const int64_t depth = least(4, length - q);
-    int64_t r = 0;
-    for (; r + 4 <= rows && depth == 4; r += 4) {
-      const float* const four[] = {x[r] + q, x[r + 1] + q, x[r + 2] + q, x[r + 3] + q};
-      transpose_4x4(four, to + r, Width);
-    }
-    for (; r < Width; ++r)
-      for (int64_t i = 0; i < depth; ++i) to[i * Width + r] = r < rows ? x[r][q + i] : 0.f;
-  }
-}
-
-// Rows [row, row + rows) and columns [k0, k0 + k) of windows -> sliver (k, Width): transposed
-template <int64_t Width>
-inline void pack_cells(const Windows& windows, int64_t row, int64_t rows, int64_t k0, int64_t k,
-                       float* sliver) {
-  int64_t tap[Width];
+// Rows [row, row + rows) and columns [k0, k0 + k) of windows -> sliver (k, width): transposed
+inline void pack_cells(const Windows& windows, int64_t row, int64_t rows, int64_t width, int64_t k0,
+                       int64_t k, float* sliver) {
+  int64_t tap[kWidest];
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t cell = row + r;
     tap[r] = windows.tap(cell / windows.kw / windows.kh, cell / windows.kw % windows.kh,
@@ -185,9 +169,9 @@ inline void pack_cells(const Windows& windows, int64_t row, int64_t rows, int64_
   for_each_run(
       windows.grid, k0, k, [&](int64_t image, int64_t y, int64_t x, int64_t at, int64_t length) {
         const float* first = windows.data + image * windows.image_step + y * windows.row_step + x;
-        const float* from[Width];
+        const float* from[kWidest];
         for (int64_t r = 0; r < rows; ++r) from[r] = first + tap[r];
-        transpose<Width>(from, rows, length, sliver + at * Width);
+        transpose(from, rows, width, length, sliver + at * width);
       });
 }
 

@@ -45,7 +45,16 @@ class Chosen:
         pass
 
     def __exit__(self, *_: object) -> None:
+        self.bring_back()
+
+    def bring_back(self) -> None:
+        """Use again what was in use before."""
         _apply(self._before)
+
+
+def in_use() -> Chosen:
+    """What is in use now, to be brought back."""
+    return Chosen(_current)
 
 
 def use(*specs: str, **entries: str) -> Chosen:

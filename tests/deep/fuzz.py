@@ -13,6 +13,7 @@ import gzip
 import importlib
 import io
 import json
+import lzma
 import os
 import random
 import re
@@ -41,7 +42,7 @@ _TRACED = [
 
 _NO_SUCH_FILE = (
     ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError,
-    TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error,
+    TypeError, ValueError, lzma.LZMAError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 Mutate = Callable[[bytes, int], bytes]

@@ -67,6 +67,8 @@ tests = [
     case(49, 401, 17),  # several tasks of rows and of columns
     case(1, 4_200_001, 1),  # more tiles in a row than a CUDA grid has in its second dimension
     case(29, 37, 1024),
+    case(5, 1100, 130),  # few rows, by runs of columns
+    case(1030, 3, 130),  # few columns
 ]
 
 

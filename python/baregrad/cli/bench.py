@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import backend
-from ..cases import OPS, Case
+from ..cases import OPS, Arguments, Case
 from ..cases.check import BoundError, check as check_bound, exact_result
+from ..choice import Chosen, in_use
 from ..native import _cpu
+from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
 from . import options
 
 HELP = "check an op against its definition, then time it and compare with the machine's ceilings"
-_SECONDS, _LEAST_CALLS = 0.3, 5  # of each case
+_SECONDS = 0.3  # of each case
+_ROUNDS = 5  # of a race, a third as long each
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,7 +28,9 @@ def add_parser(subparsers: Any) -> None:
         "bench",
         description=f"{HELP}. The share is that of the nearer ceiling: multiply-adds, or a copy of "
         "as many bytes, both measured here. Times are medians. A write costs the memory a read too, "
-        "so an op that writes less than it reads can be an eighth above a copy.",
+        "so an op that writes less than it reads can be an eighth above a copy. With --use each case is "
+        "raced against the kernel in use without it, and gemm against NumPy: how many times as fast, in "
+        "rounds that take turns, beside what a kernel raced against itself gives.",
     )
     parser.add_argument("op", choices=OPS, metavar="op", help=", ".join(OPS))
     options.add_machine(parser, devices=False)
@@ -34,6 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each benchmark case. ValueError if a kernel is wrong on one."""
+    plain = in_use()
     with options.machine(args):
         table = backend.kernels.active
         peak = _cpu.measure_fma()
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             check(case, table)
             half = max(4096, case.bytes // 2)  # of the bytes: a copy reads and writes
             copied = _cpu.measure_copy(0.1, half)
-            seconds = timed(case, table)
+            seconds = median_time(partial(case.run, table, _arguments(case)), _SECONDS)
             gflops, gigabytes = (n / seconds / 1e9 for n in (case.flops, case.bytes))
             copied = max(copied, _cpu.measure_copy(0.1, half))
             share, ceiling = max((gflops / peak, "multiply-adds"), (gigabytes / copied, "copy"))
@@ -56,25 +62,49 @@ def run(args: argparse.Namespace) -> int:
                 f"{share:>8.0%}  {ceiling}",
                 flush=True,
             )
+        if args.use or args.op == "gemm":
+            print(f"\n{'race':<{width}}  {'against':<16}{'ratio':<24}{'itself':<24}")
+            for case in OPS[args.op].benchmarks:
+                for rival, found, control in _races(case, plain if args.use else None):
+                    print(
+                        f"{case!s:<{width}}  {rival:<16}{found!s:<24}{control!s:<24}"
+                        f"{found.beside(control)}",
+                        flush=True,
+                    )
     return 0
+
+
+def _races(case: Case, plain: Chosen | None) -> Iterator[tuple[str, Ratio, Ratio]]:
+    """Against whom, how many times as fast the chosen kernel is, and how many that one as itself."""
+    chosen, arguments = in_use(), _arguments(case)
+
+    def turn(choice: Chosen) -> Callable[[], object]:
+        choice.bring_back()
+        return partial(case.run, backend.kernels.active, arguments)
+
+    if plain:
+        yield "the one in use", *_race(partial(turn, chosen), partial(turn, plain), 0)
+        chosen.bring_back()
+    if case.kernel == "gemm":
+        a, b = arguments["a"], arguments["b"]
+        out = np.empty((len(a), b.shape[1]), np.float32)
+        ours, theirs = (partial(f, a, b, out=out) for f in (backend.kernels.active.gemm, np.matmul))
+        yield "NumPy", *_race(lambda: ours, lambda: theirs, PAUSE)
+
+
+def _race(ours: Turn, theirs: Turn, pause: float) -> tuple[Ratio, Ratio]:
+    times = race({"ours": ours, "theirs": theirs, "again": theirs}, _ROUNDS, _SECONDS / 3, pause)
+    return ratio(times["ours"], times["theirs"]), ratio(times["again"], times["theirs"])
 
 
 def check(case: Case, table: Any) -> None:
     """ValueError if a kernel of `table` is off the definition by more than the case allows."""
-    exact = exact_result(case, case.arguments(np.random.default_rng(0)))
+    exact = exact_result(case, _arguments(case))
     try:
-        check_bound(case, table, case.arguments(np.random.default_rng(0)), exact)
+        check_bound(case, table, _arguments(case), exact)
     except BoundError as error:
         raise ValueError(f"[bench] {case} is off its definition: {error}") from None
 
 
-def timed(case: Case, table: Any) -> float:
-    """The median time of a call, in seconds."""
-    arguments = case.arguments(np.random.default_rng(0))
-    times: list[float] = []
-    end = time.perf_counter() + _SECONDS
-    while len(times) < _LEAST_CALLS or time.perf_counter() < end:
-        start = time.perf_counter()
-        case.run(table, arguments)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+def _arguments(case: Case) -> Arguments:
+    return case.arguments(np.random.default_rng(0))

@@ -1,0 +1,187 @@
+"""A contestant seen from the race: its process, the arrays it is given, what it hands in."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from baregrad.typing import NDArray
+from contestant import length, offset, window
+from definitions import Checks
+from settings import Setting
+from works import Work
+
+HERE = Path(__file__).parent
+SECONDS = 600.0  # that a contestant may be silent for
+WARM = 3  # calls of a round before those that are timed
+
+
+class OutError(Exception):
+    """A contestant that is out of the race, with the sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A round, by the contestant's clock and by that of the race."""
+
+    times: list[int]  # ns of each call
+    elapsed: int  # ns from the order to the word that it is done
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a contestant handed in after a round, by call."""
+
+    outputs: dict[int, list[NDArray]]
+    inputs: dict[int, list[NDArray]]
+    glances: list[tuple[NDArray, NDArray]]  # of the last outputs: places, and what was there
+
+
+class Draw:
+    """The arrays of one round, the same for all: new random numbers, in files."""
+
+    def __init__(self, work: Work, rng: np.random.Generator, folder: Path, calls: int):
+        self.work, self.rng, self.folder = work, rng, folder
+        self.calls = calls = WARM + calls
+        self.copies = calls if work.every_call else min(work.copies, calls)
+        self.flat = {
+            name: draw(rng, length(self.calls, self.copies, int(np.prod(shape))))
+            for name, (shape, draw) in work.inputs.items()
+        }
+        self.state = {
+            name: draw(rng, int(np.prod(shape))).reshape(shape)
+            for name, (shape, draw) in work.state.items()
+        }
+        for name, array in (self.flat | self.state).items():
+            np.save(folder / f"{name}.npy", array)
+        self._expected: dict[bool, dict[int, Checks]] = {}
+
+    @property
+    def checked(self) -> range:
+        """The calls whose results are still there in the end."""
+        return range(self.calls - self.copies, self.calls)
+
+    @cached_property
+    def rows(self) -> NDArray | slice:
+        """Which rows are checked: drawn at the first check, so after a clock has stopped."""
+        (n, *_), _ = next(iter(self.work.inputs.values()))
+        if not 0 < self.work.rows < n:
+            return slice(None)
+        drawn = self.rng.choice(n, self.work.rows, replace=False)
+        return np.unique([0, n - 1, *drawn])
+
+    def inputs(self, call: int, channels_last: bool) -> dict[str, NDArray]:
+        return {
+            name: window(self.flat[name], list(shape), place, channels_last)
+            for name, (shape, _) in self.work.inputs.items()
+            for place in [offset(call, self.copies, int(np.prod(shape)))]
+        }
+
+    def expected(self, channels_last: bool) -> dict[int, Checks]:
+        """Exact outputs and bounds of the calls that are checked."""
+        if channels_last not in self._expected:
+
+            def rows_of(call: int) -> dict[str, NDArray]:
+                inputs = self.inputs(call, channels_last).items()
+                return {name: x[self.rows] if self.work.rows else x for name, x in inputs}
+
+            check, checked = self.work.check, self.checked
+            if self.work.state:
+                state = {n: x[self.rows] if self.work.rows else x for n, x in self.state.items()}
+                found = check([rows_of(call) for call in range(self.calls)], state)
+                every = found if self.work.every_call else [found]
+                self._expected[channels_last] = dict(zip(checked, every, strict=True))
+            else:
+                self._expected[channels_last] = {call: check(rows_of(call)) for call in checked}
+        return self._expected[channels_last]
+
+
+class Contestant:
+    """A process that waits for orders and uses no processor until they come."""
+
+    def __init__(self, setting: Setting, work: Work) -> None:
+        """OutError if it does not start here or does no such work."""
+        self.setting = setting
+        self.stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by close
+        self.child = subprocess.Popen(
+            [setting.python, str(HERE / "contestant.py"), str(HERE / "contestants" / setting.file)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, bufsize=0,
+            env=os.environ | setting.environment,
+        )  # fmt: skip
+        try:
+            self.order(work.told())
+            first = self.report()
+            if "absent" in first:
+                raise OutError(first["absent"])
+        except OutError:
+            self.close()
+            raise
+        self.about: dict[str, Any] = first["about"]
+
+    def round(self, draw: Draw) -> tuple[Timing, Handed]:
+        """Have it do the calls of a round, between two looks at a clock of our own."""
+        calls, given = draw.calls - WARM, len(draw.work.inputs)
+        # In a folder of its own, so that nobody finds what another one handed in.
+        with tempfile.TemporaryDirectory(dir=draw.folder) as results:
+            place = {"folder": str(draw.folder), "results": results}
+            self.order({**place, "warm": WARM, "calls": calls, "copies": draw.copies})
+            self.report()  # that it is ready
+            start = time.perf_counter_ns()
+            self.order("go")
+            self.report()  # that it is done
+            elapsed = time.perf_counter_ns() - start
+            report = self.report()
+
+            def arrays(name: str, n: int) -> list[NDArray]:
+                return [np.load(f"{results}/{name}-{i}.npy") for i in range(n)]
+
+            of = report["outputs"]
+            handed = Handed(
+                {call: arrays(f"output-{call}", of) for call in draw.checked},
+                {call: arrays(f"input-{call}", given) for call in draw.checked},
+                list(zip(arrays("place", of), arrays("seen", of), strict=True)),
+            )
+        if len(report["times"]) != calls:
+            raise OutError(f"reports {len(report['times'])} times of {calls} calls")
+        return Timing(report["times"], elapsed), handed
+
+    def order(self, words: Any) -> None:
+        assert self.child.stdin
+        try:
+            self.child.stdin.write(json.dumps(words).encode() + b"\n")
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            raise OutError(self.how_it_ended()) from None
+
+    def report(self) -> Any:
+        """The next line that it writes."""
+        assert self.child.stdout
+        if not select.select([self.child.stdout], [], [], SECONDS)[0]:
+            raise OutError(f"said nothing for {SECONDS:g} s")
+        line = self.child.stdout.readline()
+        if not line:
+            raise OutError(self.how_it_ended())
+        return json.loads(line)
+
+    def how_it_ended(self) -> str:
+        code = self.child.wait()
+        if code < 0:
+            return f"crashed with {signal.Signals(-code).name}"
+        self.stderr.seek(0)
+        said = self.stderr.read().decode(errors="replace").strip().splitlines()
+        return said[-1] if said else f"left with {code}"
+
+    def close(self) -> None:
+        self.child.kill()
+        self.child.communicate()
+        self.stderr.close()
