@@ -30,7 +30,7 @@ def show(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list[str
     """The heading, the instructions and the counts."""
     assert main(["show", *words]) == 0
     heading, _, _, which, how, _, *listing, _, counts = capsys.readouterr().out.rstrip().split("\n")
-    assert "the one with the most float arithmetic" in which
+    assert "the one with the most float arithmetic for a load or store" in which
     assert "-O3" in how
     return heading, [line.strip() for line in listing], counts
 

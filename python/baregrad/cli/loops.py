@@ -45,6 +45,11 @@ class Loop:
         """What is in it."""
         return Counts.of(line for part in self.parts for line in part)
 
+    @property
+    def rank(self) -> tuple[float, _Work]:
+        """Float arithmetic by vectors for each time that it goes to memory; then, how much it does."""
+        return self.work[0] / max(1, self.work[2]) if self.work[2] else 0.0, self.work
+
     def is_of(self, kind: str) -> bool:
         """Whether it is in what is made for one kind of unary: a type of that name, if any."""
         return f"5kinds{len(kind)}{kind}E" in self.function if kind else True

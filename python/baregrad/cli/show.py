@@ -83,8 +83,8 @@ def _loop(args: argparse.Namespace, stem: str, slots: list[str], kind: str) -> t
     found = [loop for loop in innermost(listing.assembly) if loop.is_of(kind)]
     if not found:
         raise ValueError(f"[show] {shown}, {args.asm}: there is no loop")
-    loop = max(found, key=lambda one: one.work)
-    which = f"Of {len(found)} innermost loops the one with the most float arithmetic in a turn, by"
+    loop = max(found, key=lambda one: one.rank)
+    which = f"Of {len(found)} innermost loops the one with the most float arithmetic for a load or store, by"
     how = f"{listing.compiler} {' '.join(listing.flags)}"
     heading = f"{shown}, {args.asm}: {assembly.demangled(loop.function)}"
     return heading, f"{which}\n{how}\n\n{loop}"
