@@ -45,6 +45,16 @@ def test_is_exact_on_integers_that_float32_can_sum(
     assert_same_bits(table.gemm(a, b), want.astype(np.float32))
 
 
+def test_few_rows_and_columns_of_any_strides_keep_to_their_workspace(
+    isa: str, rng: np.random.Generator
+) -> None:
+    for m, n in ((2, 7), (7, 2), (8, 8)):
+        a, b = (rng.standard_normal(shape, np.float32) for shape in ((m, 2 * 9000), (9000, 2 * n)))
+        a, b = a[:, ::2], b[:, ::2]
+        for x, y in ((a, b), (np.ascontiguousarray(a), b), (a, np.ascontiguousarray(b))):
+            assert_within(bg.kernels.cpu.gemm(x, y), exact(x, y), bound({"a": x, "b": y})[0])
+
+
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize("transpose_b", [False, True])
 def test_reads_and_writes_nothing_beyond_its_operands(
