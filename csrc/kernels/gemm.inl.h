@@ -65,7 +65,9 @@ struct Few {
 };
 
 int64_t gemm_workspace(GemmSize size) {
-  const auto few = [&](int64_t rows) { return rows <= kFewRows ? rows * size.k : 0; };
+  const auto few = [&](int64_t rows) {
+    return rows <= kFewRows ? rows * least(size.k, kMostTerms) : 0;
+  };
   const int64_t product = product_floats({size.m, size.n, size.k});
   return most(product, most(few(size.m), few(size.n))) * int64_t(sizeof(float));
 }
