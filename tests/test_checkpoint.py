@@ -328,7 +328,6 @@ def test_a_model_of_float64_gets_float64():
 
 
 def test_clip_grad_norm_bounds_the_gradients_of_a_step():
-    pytest.importorskip("baregrad.nn.utils")
     sizes = []
 
     class Measuring(optim.Adam):

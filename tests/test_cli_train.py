@@ -157,7 +157,6 @@ def test_an_npz_of_ones_own_is_trained_on(tmp_path, capsys):
     assert said == ["1", "1", "0"]
 
 
-@pytest.mark.skipif(not hasattr(bg.nn, "MSELoss"), reason="needs nn.MSELoss")
 def test_a_table_with_a_target_of_floats_is_a_regression(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=200)
     table, path = tmp_path / "line.csv", str(tmp_path / "m.safetensors")
@@ -170,7 +169,6 @@ def test_a_table_with_a_target_of_floats_is_a_regression(tmp_path, capsys):
     assert float(capsys.readouterr().out.split()[-1]) == pytest.approx(120, abs=2)
 
 
-@pytest.mark.skipif(not hasattr(bg.nn, "Conv2d"), reason="needs nn.Conv2d")
 def test_the_convolutional_network_learns_the_digits(tmp_path, capsys):
     path = str(tmp_path / "m.safetensors")
     words = ["--data", "digits", "--model", "cnn", "--epochs", "5", "--output", path]

@@ -346,6 +346,10 @@ def test_an_encoding_is_taken_as_it_is_and_unknown_text_is_refused(tmp_path):
     other.write_text(other.read_text().replace("green", "violet"))
     with pytest.raises(ValueError, match="a colour 'violet', expected one of blue, green, red"):
         data.from_csv(other, "kind", encoding=encoding)
+    with pytest.raises(
+        ValueError, match=r"\[from_csv\] ignore has 'kind', expected columns beside"
+    ):
+        data.from_csv(other, "kind", ignore=["kind"])
     with pytest.raises(ValueError, match=r"\[from_csv\] encoding has no columns, expected that of"):
         data.from_csv(other, "kind", encoding={"target": {}})
 

@@ -155,6 +155,14 @@ def test_a_folder_in_the_place_of_the_file_stays(tmp_path, name):
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+def test_a_pipe_is_no_place_for_a_file(tmp_path):  # and no device, which no test puts at risk
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match=rf"\[save\] {pipe} is a device or a pipe, expected a file"):
+        bg.save({"x": bg.zeros(1)}, pipe)
+    assert pipe.is_fifo()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_link_to_a_folder_that_is_not_there_is_one_sentence(tmp_path, name):
     (tmp_path / name).symlink_to(tmp_path / "nowhere" / "file")

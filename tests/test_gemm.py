@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import baregrad as bg
@@ -43,6 +45,27 @@ def test_is_exact_on_integers_that_float32_can_sum(
     want = a.astype(np.int64) @ b.astype(np.int64)
     assert np.abs(want).max() < 2**24
     assert_same_bits(table.gemm(a, b), want.astype(np.float32))
+
+
+def test_few_rows_and_columns_of_any_strides_keep_to_their_workspace(
+    isa: str, rng: np.random.Generator
+) -> None:
+    for m, n in ((2, 7), (7, 2), (8, 8)):
+        a, b = (rng.standard_normal(shape, np.float32) for shape in ((m, 2 * 9000), (9000, 2 * n)))
+        a, b = a[:, ::2], b[:, ::2]
+        for x, y in ((a, b), (np.ascontiguousarray(a), b), (a, np.ascontiguousarray(b))):
+            assert_within(bg.kernels.cpu.gemm(x, y), exact(x, y), bound({"a": x, "b": y})[0])
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_few_rows_of_endless_terms_want_no_endless_workspace(rows: int) -> None:
+    code = (
+        "import numpy as np, baregrad as bg\n"
+        f"a = np.broadcast_to(np.float32(1), ({rows}, 2**57))\n"
+        "bg.kernels.cpu.gemm(a, a.T)"
+    )
+    with pytest.raises(subprocess.TimeoutExpired):  # it sums for years
+        subprocess.run([sys.executable, "-c", code], timeout=3, check=False)
 
 
 @pytest.mark.parametrize("transpose_a", [False, True])

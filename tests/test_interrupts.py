@@ -87,6 +87,18 @@ for share in (0.2, 0.4, 0.6):
 """)
 
 
+def test_a_product_of_endless_terms_ends() -> None:
+    child(f"""{START}
+a = np.broadcast_to(np.float32(1), (9, 1 << 56))
+sender, when = press(0.2)
+try:
+    bg.kernels.cpu.gemm(a, a.T)
+except KeyboardInterrupt:
+    took = time.perf_counter() - when[0]
+assert took < 10, took  # at once on an idle machine; the turns that are left would take a day
+""")
+
+
 def test_a_handler_that_does_not_raise_lets_the_kernel_go_on() -> None:
     child(f"""{START}
 bg.set_num_threads(2)

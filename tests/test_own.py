@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import baregrad as bg
@@ -156,3 +159,22 @@ def test_it_trains(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pat
     command = ["train", "--data", "digits", "--model", "mlp", "--epochs", "2", "--out", out]
     assert main([*command, "--use", str(file)]) == 0
     assert re.search(r"test +loss .* accuracy 9\d", capsys.readouterr().out)
+
+
+def test_the_environment_may_name_a_file_and_its_child_does_not_try_it_again(file: Path) -> None:
+    file.write_text(PLAIN)
+    code = "from baregrad import _cpu; print(_cpu.in_use())"
+    environment = {**os.environ, "BAREGRAD_USE": str(file)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60,
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith("gemm=my_gemm")
+
+
+def test_a_product_that_adds_to_an_out_that_it_should_not_read_is_wrong(file: Path) -> None:
+    naive = (own.HEADERS / "ladder" / "gemm_0_naive.cpp").read_text().replace("../", "")
+    assert "beta != 0 ? beta * out : 0" in naive
+    file.write_text(naive.replace("beta != 0 ? beta * out : 0", "beta != 0 ? beta * out : out"))
+    with pytest.raises(ValueError, match=r"\(m n k plain = \d+ \d+ \d+ 1\)"):
+        trial.check(own.build(file))

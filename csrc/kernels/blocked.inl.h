@@ -199,7 +199,7 @@ void multiply_blocked(ProductSize size, const PackA& pack_a, const PackB& pack_b
 
   for (int64_t n0 = 0; n0 < size.n; n0 += panel) {
     const int64_t n = least(size.n - n0, panel), slivers = divide_up(n, kTileColumns);
-    for (int64_t k0 = 0; k0 == 0 || k0 < size.k; k0 += kBlockK) {
+    for (int64_t k0 = 0; k0 == 0 || (k0 < size.k && !is_stopped()); k0 += kBlockK) {
       const int64_t k = least(size.k - k0, kBlockK);
       if (!streaming)
         parallel_for(slivers, serial ? slivers : 8, [&](int64_t begin, int64_t end) {

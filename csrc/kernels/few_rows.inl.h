@@ -7,6 +7,7 @@ namespace baregrad::BAREGRAD_ISA {
 namespace {
 
 constexpr int64_t kFewRows = 8;
+constexpr int64_t kMostTerms = 1 << 20;  // all of a is in the workspace: at most 32 MiB
 // Sums that stay in the first-level cache while rows of b stream past, and the columns of so many.
 // Not a power of two: places 4 KiB apart take each other's lines.
 constexpr int64_t kNearSums = 3840;
@@ -78,7 +79,7 @@ void multiply_few_rows(const float* a, ConstMatrix b, int64_t rows, int64_t colu
 }
 
 inline bool has_few_rows(ConstMatrix b, GemmSize size) {
-  return size.m <= kFewRows && (b.col == 1 || b.row == 1);
+  return size.m <= kFewRows && size.k <= kMostTerms && (b.col == 1 || b.row == 1);
 }
 
 // a (m, k), b (k, n) -> store(sums, column, columns): m rows of some columns, near_columns(m) apart.

@@ -65,8 +65,11 @@ struct Few {
 };
 
 int64_t gemm_workspace(GemmSize size) {
-  const int64_t few = least(size.m, size.n) <= kFewRows ? least(size.m, size.n) * size.k : 0;
-  return most(product_floats({size.m, size.n, size.k}), few) * int64_t(sizeof(float));
+  const auto few = [&](int64_t rows) {
+    return rows <= kFewRows ? rows * least(size.k, kMostTerms) : 0;
+  };
+  const int64_t product = product_floats({size.m, size.n, size.k});
+  return most(product, most(few(size.m), few(size.n))) * int64_t(sizeof(float));
 }
 
 // a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias

@@ -6,6 +6,7 @@ A crash, a hang or a wrong element is a sentence here and never takes the caller
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import select
@@ -31,9 +32,13 @@ _CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
 
 def check(plugin: Plugin, seconds: float = SECONDS) -> int:
     """How many cases `plugin` passed. ValueError, with the first case that it did not pass and why."""
-    command = [sys.executable, "-c", _CHILD, str(plugin.library), *plugin.ops]
+    command = [sys.executable, "-c", _CHILD, str(seconds), str(plugin.library), *plugin.ops]
     read, write = os.pipe()
-    child = subprocess.Popen([*command, str(write)], pass_fds=[write], stderr=subprocess.PIPE)
+    # What is in use here, by whose wish we may be on trial, is not what the child is to use.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BAREGRAD_")}
+    child = subprocess.Popen(
+        [*command, str(write)], pass_fds=[write], stderr=subprocess.PIPE, env=environment
+    )
     os.close(write)
     passed, running = 0, ""
     try:
@@ -89,11 +94,12 @@ def _heading(running: str, plugin: Plugin) -> str:
 
 
 def run_child(arguments: list[str]) -> None:
-    """Run the cases of the ops: library, op, ..., and the pipe on which to tell how it goes."""
-    library, ops, pipe = Path(arguments[0]), arguments[1:-1], int(arguments[-1])
+    """Run the cases of the ops: seconds, library, op, ..., and the pipe to tell how it goes."""
+    seconds, library, ops, pipe = arguments[0], Path(arguments[1]), arguments[2:-1], arguments[-1]
 
     def tell(kind: str, text: str) -> None:
-        os.write(pipe, json.dumps([kind, text]).encode() + b"\n")
+        signal.alarm(math.ceil(float(seconds)) + 1)  # whoever asked may be gone
+        os.write(int(pipe), json.dumps([kind, text]).encode() + b"\n")
 
     cases = [case for op in ops for case in OPS[op].tests]
     more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]

@@ -22,6 +22,8 @@ def replacing(op: str, path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     OSError, in one sentence, if that fails: the file that was there is as it was.
     """
     target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise OSError(f"[{op}] {path} is a device or a pipe, expected a file")
     try:
         with _beside(target) as file:
             yield file

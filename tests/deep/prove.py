@@ -28,6 +28,7 @@ ROW = re.compile(r"^\| (?P<promise>.+?) \| `(?P<proof>[^`|]+)` \|(?P<figure>.*?)
 CANNOT_RUN = 77
 # These measure time, or want most of the memory. The others run two at a time.
 ALONE = ("deep/wheel.py", "deep/interrupts.py", "deep/extents.py")
+LONGEST = ("deep/asan.py", "deep/covered.py", "deep/aarch64.py", "suite")  # so that they begin
 
 
 class Outcome(NamedTuple):
@@ -132,7 +133,7 @@ def main() -> int:
         parser.error(
             f"{', '.join(sorted(unknown))}: not in docs/proof.md, which has suite {' '.join(scripts)}"
         )
-    chosen = wanted or ["suite", *scripts]
+    chosen = sorted(wanted or [*scripts, "suite"], key=lambda one: one not in LONGEST)
     found: dict[str, Outcome | None] = {}
 
     def keep(all_outcomes: Iterable[dict[str, Outcome | None]]) -> None:

@@ -37,7 +37,7 @@ def bound(arguments: Arguments) -> tuple[NDArray]:
     a, b = (np.abs(double(arguments[name])) for name in ("a", "b"))
     gamma = (a.shape[-1] + 3) * unit_roundoff
     size = abs(arguments.get("alpha", 1.0)) * (a @ b)
-    if arguments.get("out") is not None:
+    if arguments.get("beta", 0.0) != 0:
         size = size + abs(arguments.get("beta", 0.0)) * np.abs(double(arguments["out"]))
     if arguments.get("bias") is not None:
         size = size + np.abs(double(arguments["bias"]))
@@ -57,6 +57,16 @@ def case(m: int, n: int, k: int) -> Case:
     )
 
 
+def _plain(case: Case) -> Case:
+    """The product alone: alpha 1, no bias, and beta 0 over an out that holds NaN."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        return {"a": given["a"], "b": given["b"], "out": np.full_like(given["out"], np.nan)}
+
+    return replace(case, sizes={**case.sizes, "plain": 1}, arguments=arguments)
+
+
 # Around every tile: 4 to 14 rows, 8 to 32 columns, blocks of 16, 256 and 512 along k.
 _EDGES = (0, 1, 2, 5, 6, 7, 9, 12, 13, 14, 15, 25, 31, 32, 33, 65)
 tests = [
@@ -69,6 +79,7 @@ tests = [
     case(29, 37, 1024),
     case(5, 1100, 130),  # few rows, by runs of columns
     case(1030, 3, 130),  # few columns
+    *map(_plain, (case(15, 33, 17), case(3, 70, 33), case(70, 3, 33), case(29, 37, 530))),
 ]
 
 
@@ -83,9 +94,9 @@ def _transposed(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "transposed": 1}, arguments=arguments)
 
 
-# For a kernel that nobody has looked at: 250 shapes more, every other one of transposes.
+# For a kernel that nobody has looked at: 250 shapes more, as they are, alone and of transposes.
 _any = [case(*shape) for shape in np.random.default_rng(0).integers(1, 70, (250, 3)).tolist()]
-more_tests = [*_any[::2], *map(_transposed, _any[1::2])]
+more_tests = [*_any[::3], *map(_plain, _any[1::3]), *map(_transposed, _any[2::3])]
 benchmarks = [
     case(m, n, k)
     for m, n, k in ((64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 256, 784))

@@ -89,7 +89,7 @@ def _from_archive(path: Path) -> tuple[NDArray, NDArray, str]:
                 length = size * _RECORD or min(member.size, _MOST_TEXT)
                 content.append(read_exactly("cifar100", file, length, name))
     except (
-        tarfile.TarError, AttributeError, KeyError, EOFError, OSError, RecursionError, ValueError, zlib.error
+        tarfile.TarError, AttributeError, KeyError, EOFError, OSError, OverflowError, RecursionError, ValueError, zlib.error
     ) as error:  # fmt: skip
         raise ValueError(f"[cifar100] {path} is damaged: {error}") from error
     train, test = (np.frombuffer(c, np.uint8).reshape(-1, _RECORD) for c in content[:2])

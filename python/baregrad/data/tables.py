@@ -93,6 +93,8 @@ def from_csv(
     for name in (target, *ignore):
         if not isinstance(name, str) or name not in table:
             raise ValueError(f"[from_csv] {path} has no column {name!r}, only {', '.join(table)}")
+    if target in ignore:
+        raise ValueError(f"[from_csv] ignore has {target!r}, expected columns beside the target")
     table = {name: column for name, column in table.items() if name not in ignore}
     rows = list(zip(*table.values(), strict=True))
     whole = [row for row in rows if not any(cell.lower() in _MISSING for cell in row)]
