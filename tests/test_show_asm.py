@@ -114,7 +114,8 @@ def test_a_rung_and_a_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFix
     file.write_text(rung.read_text().replace('"../', f'"{own.HEADERS}/'))
     _, _, counts = show(capsys, "gemm", "--asm", "avx2", "--use", str(file))
     adds = number("multiply-add", counts)  # some compilers take several vectors a turn
-    assert (number("load", counts), number("store", counts)) == (2 * adds, adds)
+    assert adds <= number("load", counts) <= 2 * adds  # the first term is added to zeros
+    assert number("store", counts) == adds
 
 
 @needs_compiler
