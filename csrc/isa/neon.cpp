@@ -3,4 +3,7 @@
 #define BAREGRAD_VECTOR_BYTES 16
 // 8 x 3 sums, 3 vectors of b and two of a, whose lanes the multiply-add reads, fill 29 registers.
 constexpr int kTileRows = 8, kTileVectors = 3, kBlockK = 256;
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize "no-schedule-insns"  // or all of a is loaded first, and sums have no registers
+#endif
 #include "table.inl.h"

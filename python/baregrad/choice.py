@@ -122,7 +122,7 @@ def rungs() -> Iterator[tuple[str, str, str, Path]]:
 
 
 def _find(op: str, value: str) -> str:
-    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name; or a path."""
+    """What `use` keeps of an entry: a rung, number_idea, or the path of a library."""
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
     if value.endswith(_SUFFIX) and op in _OPS:
@@ -135,6 +135,11 @@ def _find(op: str, value: str) -> str:
             raise ValueError(f"[use] {op}: {value} fills {', '.join(plugin.ops)}")
         trial.check(plugin)
         return str(plugin.library)
+    return find_rung(op, value)
+
+
+def find_rung(op: str, value: str) -> str:
+    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name."""
     there = sorted({(o, rung) for _, o, rung, _ in rungs()})
     family, _, wanted = value.partition("/")
     named = [rung for o, rung in there if o == op and wanted in (rung, *rung.split("_", 1))]

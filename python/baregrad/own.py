@@ -16,7 +16,7 @@ from .native import _cpu
 SUFFIX = ".cpp"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
 # Contraction: a * b + c is rounded once where the CPU can, which the bounds of all cases allow.
-_FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
+_FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC")
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
@@ -47,23 +47,39 @@ def build(source: Path, isa: str = "") -> Plugin:
     `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
     ValueError, with the compiler's words, if it does not compile or fills no slot.
     """
-    try:
-        text = source.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
-    slots, fill = _slots(source, _NOT_CODE.sub("", text))
+    text, slots, wrapper = wrapped(source)
     what = f"{source.resolve()}\0{isa}\0{text}"
     folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
     plugin = Plugin(source, folder / f"{source.stem}.so", slots)
     if not plugin.library.exists():
         folder.mkdir(exist_ok=True)
-        wrapper = folder / "plugin.cpp"
-        wrapper.write_text(
-            f'#include "kernels.h"\n#include "plain.h"\n#include "{source.resolve()}"\n{fill}'
-        )
-        machine = _MACHINES.get(isa, "")  # without one, any CPU of this kind
-        _compile(source, wrapper, plugin.library, machine)
+        half = plugin.library.with_suffix(".half")  # appears under its name when it is whole
+        arguments = [*flags(isa), *folders(source), "-shared", "-o", str(half)]
+        compile_cpp(f"[use] {source}", wrapper, *arguments)
+        half.replace(plugin.library)
     return plugin
+
+
+def wrapped(source: Path) -> tuple[str, tuple[str, ...], str]:
+    """The text of `source`, the slots that it fills, and the text of a plug-in that includes it."""
+    try:
+        text = source.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
+    slots, fill = _slots(source, _NOT_CODE.sub("", text))
+    includes = (HEADERS / "kernels.h", HEADERS / "plain.h", source.resolve())
+    return text, slots, "".join(f'#include "{name}"\n' for name in includes) + fill
+
+
+def flags(isa: str) -> list[str]:
+    """How plug-ins are compiled; without an instruction set, for the CPU that is here."""
+    machine = _MACHINES.get(isa, "")  # without a name, any CPU of this kind
+    return [*_FLAGS, f"-march={machine}"] if machine else [*_FLAGS]
+
+
+def folders(source: Path) -> list[str]:
+    """Where the compiler looks for what a plug-in includes."""
+    return ["-I", str(HEADERS), "-I", str(source.resolve().parent)]
 
 
 def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
@@ -97,23 +113,24 @@ def _place() -> Path:
     return Path(_folder.name)
 
 
-def _compile(source: Path, wrapper: Path, library: Path, machine: str) -> None:
+def compiler(what: str) -> str:
+    """The C++ compiler that is used here. ValueError, which begins with `what`, if there is none."""
     names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
-    compiler = next((found for name in names if name and (found := shutil.which(name))), None)
-    if compiler is None:
-        raise ValueError(f"[use] {source}: there is no C++ compiler, expected g++, clang++ or $CXX")
-    half = library.with_suffix(".half")  # appears under its name when it is whole
-    flags = [*_FLAGS, f"-march={machine}"] if machine else _FLAGS
-    command = [compiler, *flags, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
+    found = next((found for name in names if name and (found := shutil.which(name))), None)
+    if found is None:
+        raise ValueError(f"{what}: there is no C++ compiler, expected g++, clang++ or $CXX")
+    return found
+
+
+def compile_cpp(what: str, text: str, *arguments: str) -> str:
+    """What the compiler prints when it is given `text`. ValueError, as above, if it refuses it."""
     try:
         done = subprocess.run(
-            [*command, str(wrapper), "-o", str(half)],
+            [compiler(what), *arguments, "-x", "c++", "-"], input=text,
             capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise ValueError(
-            f"[use] {source} takes more than {_COMPILE_SECONDS} s to compile"
-        ) from error
+        raise ValueError(f"{what} takes more than {_COMPILE_SECONDS} s to compile") from error
     if done.returncode:
-        raise ValueError(f"[use] {source} does not compile:\n{done.stderr.rstrip()}")
-    half.replace(library)
+        raise ValueError(f"{what} does not compile:\n{done.stderr.rstrip()}")
+    return done.stdout
