@@ -111,7 +111,10 @@ def of_cifar() -> Iterator[tuple[str, bytes]]:
     yield "huge-extended.tar.gz", packed(member(tarfile.XHDTYPE, 2**33) + bytes(2048))
     yield "nested-extended.tar.gz", packed(extended * 900)
     endless = b"1" * 30 + b" a=b\n"
-    yield "long-extended.tar.gz", packed(member(tarfile.XHDTYPE, len(endless)) + endless + bytes(999))
+    yield (
+        "long-extended.tar.gz",
+        packed(member(tarfile.XHDTYPE, len(endless)) + endless + bytes(999)),
+    )
     yield "bomb.tar.gz", packed(member(tarfile.GNUTYPE_LONGNAME, 2**30)) + bomb(b"", 3)
 
 
