@@ -178,3 +178,36 @@ def test_a_product_that_adds_to_an_out_that_it_should_not_read_is_wrong(file: Pa
     file.write_text(naive.replace("beta != 0 ? beta * out : 0", "beta != 0 ? beta * out : out"))
     with pytest.raises(ValueError, match=r"\(m n k plain = \d+ \d+ \d+ 1\)"):
         trial.check(own.build(file))
+
+
+def naive(op: str, right: str, wrong: str) -> str:
+    """Rung 0 of an op, as a file of one's own, with a mistake in it."""
+    text = (own.HEADERS / "ladder" / f"{op}_0_naive.cpp").read_text().replace("../", "")
+    assert text.count(right) == 1
+    return text.replace(right, wrong)
+
+
+# Each is right for numbers of moderate size and for arguments that are allowed.
+@pytest.mark.parametrize(
+    ("op", "right", "wrong", "sentence"),
+    [
+        ("unary", "return x <= 0 ? 0 : x", "return x > 0 ? x : 0",
+         r"\[relu_forward\] .* is 0, expected nan, and so \d+ of \d+ elements \(n = \d+, special\)$"),
+        ("compare", "return a != b", "return a < b || a > b", r"\[ne\] .* is 0, expected 1, "),
+        ("reduce", "return a == a && (b != b || (larger ? b > a : b < a))",
+         "return larger ? b > a : b < a", r"\[(reduce_m|arg)\w+\] .*special\)$"),
+        ("softmax_xent", "label < 0 || label >= c", "label < 0",
+         r"\[softmax_xent_forward\] .*: accepted that labels\[11\] is 10, .* < 10 \(.*, label_10\)$"),
+        ("softmax_xent", "label < 0 || label >= c", "label >= c", r"is -1, .*, label_-1\)$"),
+        ("softmax_xent", "if (i < *bad_row) *bad_row", "*bad_row",
+         r"said that labels\[\d+\] is .*, not that labels\[\d+\] is "),
+        ("gather_rows", "rows[i] >= 0 && rows[i] < v", "rows[i] < v",
+         r"\[gather_rows\] .*: accepted that rows\[\d+\] is -1, expected 0 <= rows < 7 "),
+    ],
+)  # fmt: skip
+def test_a_kernel_that_swallows_nan_or_accepts_what_is_outside_is_wrong(
+    file: Path, op: str, right: str, wrong: str, sentence: str
+) -> None:
+    file.write_text(naive(op, right, wrong))
+    with pytest.raises(ValueError, match=sentence):
+        trial.check(own.build(file))

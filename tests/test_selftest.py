@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,24 @@ def test_a_wrong_kernel_fails_and_is_named(
     assert re.search(r"gemm=wrong.*; selftest [1-9]\d* of \d+ cases FAILED in \d+ s$", out)
 
 
+@pytest.mark.skipif(compiler() is None, reason="planting a fault needs a C++ compiler")
+def test_a_kernel_that_accepts_what_is_to_be_refused_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    naive = (SOURCES / "csrc" / "ladder" / "gather_rows_0_naive.cpp").read_text()
+    assert "if (i < *bad_row) *bad_row = i;" in naive
+    source = tmp_path / "wrong.cpp"
+    silent = naive.replace("if (i < *bad_row) *bad_row = i;", "(void)bad_row;")
+    source.write_text(silent.replace("../kernels.h", "kernels.h"))
+    wrong = compile_shared([source], tmp_path / "wrong.so", "-I", str(SOURCES / "csrc"))
+    only(monkeypatch, "gather_rows")
+    assert main(["selftest", "--use", f"gather_rows={wrong}"]) == 1
+    sentence = (
+        "gather_rows: gather_rows-v7-n33-d5-row_7: accepted that rows[11] is 7, expected 0 <= "
+    )
+    assert sentence in capsys.readouterr().out
+
+
 def test_ctrl_c_leaves_with_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,3 +109,25 @@ def test_a_share_of_a_bound_is_of_the_worst_element() -> None:
 def test_what_is_outside_its_bound_is_said(got: Any, exact: Any, said: str) -> None:
     with pytest.raises(BoundError, match=said):
         share_of_bound(np.asarray(got), exact, np.array(0.5))
+
+
+@pytest.mark.parametrize(
+    ("got", "exact", "same"),
+    [
+        (np.nan, np.nan, True), (0, np.nan, False), (np.inf, np.nan, False), (np.nan, np.inf, False),
+        (np.inf, np.inf, True), (-np.inf, np.inf, False), (3.4e38, np.inf, False),
+        (np.inf, 1e39, True), (-np.inf, -1e39, True), (3.4e38, 1e39, False), (np.inf, 3.4e38, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("bound", [0.5, np.inf, np.nan])
+def test_nan_and_infinity_have_to_be_the_same(
+    got: float, exact: float, same: bool, bound: float
+) -> None:
+    with nullcontext() if same else pytest.raises(BoundError):
+        share_of_bound(np.float32([got]), np.array([exact]), np.array([bound]))
+
+
+def test_a_number_without_a_bound_is_outside() -> None:
+    for bound in (np.inf, np.nan):
+        with pytest.raises(BoundError):
+            share_of_bound(np.float32([1]), np.array([1.0]), np.array([bound]))

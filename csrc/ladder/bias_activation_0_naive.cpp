@@ -12,9 +12,9 @@ double formula(UnaryKind kind, double x) {
   return kind == unary_sigmoid ? 1 / (1 + exp(-x)) : tanh(x);
 }
 
-double derivative(UnaryKind kind, double out) {
-  if (kind == unary_relu) return out <= 0 ? 0 : 1;
-  return kind == unary_sigmoid ? out * (1 - out) : 1 - out * out;
+double gradient(UnaryKind kind, double out, double dout) {
+  if (kind == unary_relu) return out <= 0 ? 0 : dout;  // also of NaN and infinity
+  return (kind == unary_sigmoid ? out * (1 - out) : 1 - out * out) * dout;
 }
 
 // x (n, c, s), bias (c,) -> out (n, c, s)
@@ -31,7 +31,7 @@ void bias_activation_backward(UnaryKind kind, const float* saved, const float* d
     for (int64_t image = 0; image < n; ++image)
       for (int64_t pixel = 0; pixel < s; ++pixel) {
         const int64_t q = (image * c + channel) * s + pixel;
-        dx[q] = float(derivative(kind, saved[q]) * dout[q]);
+        dx[q] = float(gradient(kind, saved[q], dout[q]));
         sum += dx[q];
       }
     dbias[channel] = float(sum);

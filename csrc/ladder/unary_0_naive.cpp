@@ -37,7 +37,7 @@ double formula(UnaryKind kind, double x, double alpha) {
 double derivative(UnaryKind kind, double saved, double alpha) {
   const double x = saved, out = saved;
   switch (kind) {
-    case unary_relu: return out <= 0 ? 0 : 1;
+    case unary_relu: return 1;
     case unary_leaky_relu: return x > 0 ? 1 : alpha;
     case unary_elu: return x > 0 ? 1 : alpha * exp(x);
     case unary_gelu: {
@@ -63,6 +63,11 @@ double derivative(UnaryKind kind, double saved, double alpha) {
 
 // clang-format on
 
+// Whether no gradient passes, not even NaN.
+bool stops(UnaryKind kind, double saved) {
+  return kind == unary_sign || (kind == unary_relu && saved <= 0);
+}
+
 // x (n,) -> out (n,)
 void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, float alpha) {
   for (int64_t i = 0; i < n; ++i) out[i] = float(formula(kind, x[i], alpha));
@@ -71,7 +76,8 @@ void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, float 
 // saved (n,), dout (n,) -> dx (n,)
 void unary_backward(UnaryKind kind, const float* saved, const float* dout, float* dx, int64_t n,
                     float alpha) {
-  for (int64_t i = 0; i < n; ++i) dx[i] = float(derivative(kind, saved[i], alpha) * dout[i]);
+  for (int64_t i = 0; i < n; ++i)
+    dx[i] = stops(kind, saved[i]) ? 0 : float(derivative(kind, saved[i], alpha) * dout[i]);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 """A kernel of somebody's on trial: the cases of its ops, in a child process with a time limit.
 
-A crash, a hang or a wrong element is a sentence here and never takes the caller down.
+A crash, a hang, a wrong element or a bad label accepted is a sentence here and never takes the
+caller down.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from . import backend, reference
 from .cases import OPS, Case
+from .cases.case import CaseError
 from .cases.check import BoundError, check as check_case, exact_result
 from .native import _cpu
 from .own import Plugin
@@ -121,6 +123,8 @@ def first_wrong(case: Case) -> str | None:
     except BoundError as error:
         names = _outputs(case.kernel)
         return _sentence(case, names[error.output] if error.output < len(names) else "out", error)
+    except CaseError as error:
+        return f"{error} ({_sizes(case)})"
     return None
 
 
@@ -129,16 +133,19 @@ def _sentence(case: Case, name: str, error: BoundError) -> str:
     if got.shape != exact.shape:
         return f"{name} is {error}"
     where = tuple(int(axis[0]) for axis in np.nonzero(outside))
-    hint = _hint(outside, got)
+    with np.errstate(all="ignore"):
+        expected = exact[where].astype(got.dtype)
+    hint = "" if case.what else _hint(outside, got)
     return (
-        f"{name}[{', '.join(map(str, where))}] is {got[where]:.6g}, expected {exact[where]:.6g}, "
+        f"{name}[{', '.join(map(str, where))}] is {got[where]:.6g}, expected {expected:.6g}, "
         f"and so {outside.sum()} of {outside.size} elements ({_sizes(case)}){hint and f': {hint}?'}"
     )
 
 
 def _sizes(case: Case) -> str:
-    """m n k = 17 33 5"""
-    return f"{' '.join(case.sizes)} = {' '.join(map(str, case.sizes.values()))}"
+    """m n k = 17 33 5, special"""
+    sizes = f"{' '.join(case.sizes)} = {' '.join(map(str, case.sizes.values()))}"
+    return f"{sizes}, {case.what}" if case.what else sizes
 
 
 def _hint(outside: NDArray, got: NDArray) -> str:

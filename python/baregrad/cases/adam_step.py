@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, smallest, unit_roundoff
-from .sgd_step import LISTS
+from .case import Arguments, Case, double, floats, smallest, special, unit_roundoff
+from .sgd_step import LISTS, special_step
 
 tolerance = (
     "With u = 2^-24 and g = grad + weight_decay param, off by h = u (|grad| + 3 |weight_decay param|),\n"
@@ -79,5 +79,12 @@ def case(lengths: Sequence[int], decoupled: bool) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    special_step(arguments)
+    for name in ("ms", "vs"):
+        arguments[name][-1][3] = 0  # as grad: 0 / (0 + epsilon)
+
+
 tests = [case(lengths, decoupled) for lengths in LISTS for decoupled in (False, True)]
+tests += [special(case([3, 19], decoupled), _special) for decoupled in (False, True)]
 benchmarks = [case(lengths, False) for lengths in ([1_000], [1 << 22], [1_000] * 200)]

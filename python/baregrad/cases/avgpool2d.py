@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, smallest
-from .window import Windows, gamma
+from .case import Arguments, Case, double, floats, smallest, special
+from .window import Windows, gamma, sprinkle
 
 tolerance = (
     "|error| <= g (the result for absolute values) + kh kw 2^-149, g = kh kw u / (1 - kh kw u) and\n"
@@ -71,4 +71,8 @@ _shapes = [
 ]
 _kernels = ("avgpool2d_forward", "avgpool2d_backward")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
+tests += [
+    special(case(kernel, Windows(2, 2, 9, 37, (3, 3), padding=(1, 1))), sprinkle)
+    for kernel in _kernels
+]
 benchmarks = [case(kernel, Windows(128, 32, 28, 28, (2, 2), stride=(2, 2))) for kernel in _kernels]

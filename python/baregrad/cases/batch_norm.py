@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, second_order, smallest, sum_error, unit_roundoff
+from .case import (
+    Arguments,
+    Case,
+    double,
+    floats,
+    second_order,
+    smallest,
+    special,
+    sum_error,
+    unit_roundoff,
+)
 
 tolerance = (
     "With u = 2^-24, g = 160 u at most (cases/case.py, sum_error), all means over the N values of a\n"
@@ -124,6 +134,14 @@ def backward(n: int, c: int, s: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    x = arguments["x"]
+    x[0, 1, 0], x[2, 3, -1], x[1, 4, 0] = np.nan, np.inf, -np.inf
+    if "dout" in arguments:
+        dout = arguments["dout"]
+        dout[0, 6, 0], dout[2, 7, -1] = np.nan, np.inf
+
+
 # Around vectors and their pairs of 4 and 8; s 1 runs down columns, 256 at a time, rows by 4 and 256.
 _SIZES = (
     *((n, c, 1) for n in (1, 2, 5, 33) for c in (1, 3, 16, 17, 33)),
@@ -135,6 +153,7 @@ tests = [
     forward(40, 3, 5, offset=1000),  # a mean 500 deviations away
     forward(40, 17, 1, offset=1000),
     *(backward(*size) for size in (*_SIZES, (0, 3, 4), (0, 3, 1), (3, 3, 0))),
+    *(special(case(3, 19, s), _special) for case in (forward, backward) for s in (1, 5)),
 ]
 benchmarks = [
     case(n, c, s) for case in (forward, backward) for n, c, s in ((32, 64, 784), (256, 512, 1))

@@ -9,7 +9,19 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, second_order, smallest, sum_error, unit_roundoff
+from .case import (
+    SPECIAL,
+    Arguments,
+    Case,
+    double,
+    floats,
+    largest,
+    second_order,
+    smallest,
+    special,
+    sum_error,
+    unit_roundoff,
+)
 from .unary import ULP
 
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
@@ -37,8 +49,7 @@ def _bound(arguments: Arguments) -> tuple[NDArray]:
     out = getattr(reference, f"{activation}_forward")(v)
     slope = getattr(reference, f"{activation}_backward")(out, np.ones_like(v))
     ulp = 2 * ULP[activation][0] * unit_roundoff
-    # Around relu's corner v may round to the other side of 0, by no more than it was rounded.
-    rounding = unit_roundoff * np.abs(v) * (1 if activation == "relu" else slope)
+    rounding = unit_roundoff * np.minimum(np.abs(v), largest) * slope  # inf times 0 is 0
     return (second_order * (ulp * np.abs(out) + rounding) + 2 * smallest,)
 
 
@@ -91,6 +102,17 @@ def backward(activation: str, n: int, c: int, s: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    n, c, s = arguments["x" if "x" in arguments else "saved"].shape
+    x = np.resize(SPECIAL, (n, c, s))
+    if "x" in arguments:
+        arguments["x"] = x
+        arguments["bias"][:4] = 0, np.inf, -np.inf, np.nan
+    else:
+        arguments["saved"] = getattr(reference, f"{arguments['activation']}_forward")(x)
+        arguments["dout"][0, :3, 0] = np.nan, np.inf, -np.inf
+
+
 # s 1 runs along or down c, 256 columns at a time; other s along the pixels of a channel.
 _SIZES = (
     *((n, c, 1) for n in (1, 5, 33) for c in (1, 3, 16, 17, 33)),
@@ -102,6 +124,12 @@ tests = [
     for case in (forward, backward)
     for activation in ACTIVATIONS
     for size in _SIZES
+]
+tests += [
+    special(case(activation, *size), _special)
+    for case in (forward, backward)
+    for activation in ACTIVATIONS
+    for size in ((5, 19, 1), (5, 7, 19))
 ]
 benchmarks = [
     case(activation, *size)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import reference
 from ..typing import NDArray
 
 Arguments: TypeAlias = dict[str, Any]
@@ -20,6 +21,17 @@ second_order = 1.01  # a bound of first order times this covers the terms that i
 # Lengths around the vector (4 to 16 floats), and some that leave every kind of tail.
 LENGTHS = (0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 33, 127, 257)
 
+largest = float(np.finfo(np.float32).max)
+# What IEEE 754 has besides numbers of moderate size.
+SPECIAL = np.array(
+    [0, -0.0, 1, -1, np.inf, -np.inf, np.nan, 2.0**-149, -(2.0**-149), 2.0**-127, 3.4e38, -3.4e38],
+    np.float32,
+)
+
+
+class CaseError(AssertionError):
+    """What a kernel did is not what its case asks for: how, in a sentence."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -28,6 +40,7 @@ class Case:
     `arguments(rng)` makes its arguments as NumPy arrays by name. `run(table, arguments)` calls
     the kernel and returns its outputs. `bound(arguments)` is how far each output may be from the
     exact result, elementwise; it is derived in the module of the op, and said in `tolerance`.
+    `what` is special about the arguments, if anything.
     """
 
     kernel: str
@@ -37,9 +50,44 @@ class Case:
     bound: Callable[[Arguments], tuple[NDArray, ...]]
     flops: int
     bytes: int
+    what: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kernel}-{'-'.join(f'{k}{v}' for k, v in self.sizes.items())}"
+        sizes = (f"{name}{n}" for name, n in self.sizes.items())
+        return "-".join((self.kernel, *sizes, *filter(None, [self.what])))
+
+
+def special(case: Case, change: Callable[[Arguments], None], what: str = "special") -> Case:
+    """The same case, its arguments changed in place."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        changed = case.arguments(rng)
+        change(changed)
+        return changed
+
+    return replace(case, what=what, arguments=arguments)
+
+
+def refused(case: Case, change: Callable[[Arguments], None], what: str) -> Case:
+    """The same case, its arguments such as the definition refuses; the same one is to be named."""
+
+    def run(table: Any, arguments: Arguments) -> tuple[Any, ...]:
+        got, expected = (_refusal(case, kernels, arguments) for kernels in (table, reference))
+        if not got:
+            raise CaseError(f"accepted that {expected}")
+        if got.split(" is ")[0] != expected.split(" is ")[0]:  # a device does not say what it is
+            raise CaseError(f"said that {got}, not that {expected}")
+        return ()
+
+    return replace(special(case, change, what), run=run, bound=lambda arguments: ())
+
+
+def _refusal(case: Case, table: Any, arguments: Arguments) -> str:
+    try:
+        case.run(table, arguments)
+    except IndexError as error:
+        return str(error).split("] ", 1)[1]
+    return ""
 
 
 def floats(rng: np.random.Generator, *shape: int) -> NDArray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case
+from .case import LENGTHS, SPECIAL, Arguments, Case, special
 
 DTYPES = ("float32", "float64", "int64", "uint8", "bool")
 tolerance = "exact: rounded to the nearest from float64 to float32, and as C does else"
@@ -45,12 +45,27 @@ def case(source: str, dtype: str, n: int) -> Case:
     )
 
 
+# Besides, the neighbours of what an integer type can hold, and what a fraction is of.
+_SPECIAL = np.array(
+    [*SPECIAL, 255.9, 256, -0.9, 2.7, -2.7, 2.0**53, 2.0**63, -(2.0**63), 1e30, -1e300, 1e-300]
+)
+
+
+def _special(source: str, dtype: str) -> Case:
+    def change(arguments: Arguments) -> None:
+        with np.errstate(all="ignore"):
+            arguments["x"] = _SPECIAL.astype(source)
+
+    return special(case(source, dtype, len(_SPECIAL)), change)
+
+
 # The last two: more than one piece for a thread, more than one grid of the CUDA kernel.
 tests = [
     *(case(source, dtype, 257) for source, dtype in product(DTYPES, DTYPES)),
     *(case("float32", "int64", n) for n in LENGTHS if n != 257),
     case("bool", "float32", 70_001),
     case("float32", "uint8", (1 << 20) + 300),
+    *(_special(source, dtype) for source in ("float32", "float64") for dtype in DTYPES),
 ]
 benchmarks = [
     *(case("float32", "int64", n) for n in (1_000, 1 << 20)),

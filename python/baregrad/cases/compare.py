@@ -9,7 +9,7 @@ import numpy as np
 
 from ..typing import NDArray
 from .case import LENGTHS, Arguments, Case
-from .strided import PAIRS, Layout, contiguous, elements
+from .strided import PAIRS, SPECIAL_PAIRS, Layout, contiguous, elements, special_pairs
 
 KINDS = ("eq", "ne", "lt", "le", "gt", "ge")
 tolerance = "exact"
@@ -60,5 +60,6 @@ tests = [
     *(case(kind, "n", contiguous(257)) for kind in KINDS if kind != "eq"),
     case("ge", "n", contiguous(70_001)),
     case("ne", "n", contiguous((1 << 20) + 300)),
+    *(special_pairs(case(kind, "n", contiguous(SPECIAL_PAIRS))) for kind in KINDS),
 ]
 benchmarks = [case("lt", "n", contiguous(n)) for n in (1_000, 1 << 20)]

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats
-from .window import Windows, gamma
+from .case import Arguments, Case, double, floats, special
+from .window import Windows, gamma, sprinkle
 
 tolerance = (
     "|error| <= g (|x| conv |w| + |bias|), elementwise, with g = (k + 1) u / (1 - (k + 1) u) and\n"
@@ -108,6 +108,12 @@ _shapes = [
 ]
 _kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
+tests += [
+    special(
+        case(kernel, Windows(2, 2, 9, 17, (3, 3), o=3, stride=(2, 2), padding=(1, 1))), sprinkle
+    )
+    for kernel in _kernels
+]
 benchmarks = [
     case(kernel, windows)
     for windows in (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, unit_roundoff
+from .case import Arguments, Case, double, floats, refused, special, unit_roundoff
 
 tolerance = (
     "gather_rows is exact. scatter_add_rows: an element that k rows are added to is off by\n"
@@ -71,6 +71,18 @@ def scatter(v: int, n: int, d: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    array = arguments["table" if "table" in arguments else "dout"]
+    array[0, 0], array[2, 1], array[3, -1] = np.nan, np.inf, -np.inf
+
+
+def _refused(case: Case, row: int) -> Case:
+    def change(arguments: Arguments) -> None:
+        arguments["rows"][[11, 20]] = row, row + 1 if row > 0 else row - 1
+
+    return refused(case, change, f"row_{row}")
+
+
 # Around the vector (4 to 16 columns), around the width from which columns are split (128), and with
 # more rows than a block of CUDA threads looks at; the last has more than one piece for a thread.
 _SIZES = [
@@ -83,6 +95,8 @@ tests = [
     *(scatter(*sizes) for sizes in _SIZES),
     gather(0, 0, 3),
     scatter(0, 0, 3),
+    *(special(case(7, 33, 17), _special) for case in (gather, scatter)),
+    *(_refused(case(7, 33, 5), row) for case in (gather, scatter) for row in (7, -1)),
 ]
 _LARGE = ((10_000, 8_192, 64), (10_000, 4_096, 512))
 benchmarks = [*(gather(*sizes) for sizes in _LARGE), *(scatter(*sizes) for sizes in _LARGE)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, unit_roundoff
+from .case import Arguments, Case, double, floats, special, unit_roundoff
 
 tolerance = (
     "|error| <= g (|alpha| |a| |b| + |beta| |out| + |bias|), elementwise, with\n"
@@ -67,6 +67,12 @@ def _plain(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "plain": 1}, arguments=arguments)
 
 
+def _special(arguments: Arguments) -> None:
+    a, b, out, bias = (arguments[name] for name in ("a", "b", "out", "bias"))
+    a[-1, 1], a[0, -1], b[2, -1] = np.nan, np.inf, -np.inf  # in the ragged tiles
+    out[len(a) // 2, 0], bias[1] = np.nan, np.inf
+
+
 # Around every tile: 4 to 14 rows, 8 to 32 columns, blocks of 16, 256 and 512 along k.
 _EDGES = (0, 1, 2, 5, 6, 7, 9, 12, 13, 14, 15, 25, 31, 32, 33, 65)
 tests = [
@@ -80,6 +86,7 @@ tests = [
     case(5, 1100, 130),  # few rows, by runs of columns
     case(1030, 3, 130),  # few columns
     *map(_plain, (case(15, 33, 17), case(3, 70, 33), case(70, 3, 33), case(29, 37, 530))),
+    *(special(case(*size), _special) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
 ]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats
-from .window import Windows, gamma
+from .case import Arguments, Case, double, floats, special
+from .window import Windows, gamma, sprinkle
 
 tolerance = (
     "im2col: exact\n"
@@ -70,6 +70,10 @@ _shapes = [
     Windows(2, 2, 67, 71, (3, 3), padding=(1, 1)),
 ]
 tests = [case(kernel, windows) for kernel in ("im2col", "col2im") for windows in _shapes]
+tests += [
+    special(case(kernel, Windows(2, 2, 9, 17, (3, 3), padding=(1, 1))), sprinkle)
+    for kernel in ("im2col", "col2im")
+]
 benchmarks = [
     case(kernel, Windows(32, 32, 14, 14, (3, 3), padding=(1, 1))) for kernel in ("im2col", "col2im")
 ]

@@ -9,7 +9,17 @@ import numpy as np
 
 from ..typing import NDArray
 from .batch_norm import mean_and_var_error, normalised_error
-from .case import Arguments, Case, double, floats, second_order, smallest, sum_error, unit_roundoff
+from .case import (
+    Arguments,
+    Case,
+    double,
+    floats,
+    second_order,
+    smallest,
+    special,
+    sum_error,
+    unit_roundoff,
+)
 
 tolerance = (
     "With u = 2^-24, g = 160 u at most (cases/case.py, sum_error), all means over the d values of a row,\n"
@@ -106,6 +116,14 @@ def backward(n: int, d: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    x = arguments["x"]
+    x[1, 0], x[3, -1], x[4, 2] = np.nan, np.inf, -np.inf
+    if "dout" in arguments:
+        dout = arguments["dout"]
+        dout[6, 1], dout[7, -1] = np.nan, np.inf
+
+
 # Rows by chunks of 4 to 64 for the sums over rows; 8500 is more than a sum takes in one run.
 _SIZES = (
     *((n, d) for n in (1, 2, 5, 33) for d in (1, 2, 4, 15, 16, 17, 33, 131)),
@@ -115,5 +133,6 @@ tests = [
     *(forward(*size) for size in _SIZES),
     forward(7, 200, offset=1000),  # a mean 500 deviations away
     *(backward(*size) for size in (*_SIZES, (3, 0), (5000, 7))),
+    *(special(case(9, 19), _special) for case in (forward, backward)),
 ]
 benchmarks = [case(n, d) for case in (forward, backward) for n, d in ((128, 64), (1024, 768))]

@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats
-from .window import Windows, gamma
+from .case import Arguments, Case, double, floats, special
+from .window import Windows, gamma, sprinkle
 
 tolerance = (
     "forward:  exact, and so are the places\n"
@@ -73,6 +73,19 @@ _shapes = [
     Windows(1, 2, 18, 19, (16, 16), padding=(8, 8)),
     Windows(3, 5, 61, 67, (2, 2), stride=(2, 2)),
 ]
+_few = [
+    Windows(2, 2, 8, 37, (2, 2), stride=(2, 2)),
+    Windows(2, 2, 9, 37, (3, 3), stride=(1, 1), padding=(1, 1)),
+]
+
+
+def _special(arguments: Arguments) -> None:
+    sprinkle(arguments)
+    if "x" in arguments:
+        arguments["x"][0, 0] = -np.inf  # and yet more than padding
+
+
 _kernels = ("maxpool2d_forward", "maxpool2d_backward")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
+tests += [special(case(kernel, windows), _special) for kernel in _kernels for windows in _few]
 benchmarks = [case(kernel, Windows(128, 32, 28, 28, (2, 2), stride=(2, 2))) for kernel in _kernels]

@@ -9,7 +9,17 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case, double, floats, smallest, unit_roundoff
+from .case import (
+    LENGTHS,
+    SPECIAL,
+    Arguments,
+    Case,
+    double,
+    floats,
+    smallest,
+    special,
+    unit_roundoff,
+)
 
 tolerance = (
     "With u = 2^-24:\n"
@@ -76,12 +86,17 @@ def dropout(n: int, percent: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    arguments["x"] = np.resize(SPECIAL, arguments["x"].shape)
+
+
 _DRAWS = ("philox_uniform", "philox_normal")
 # 70 001: more than one piece for a thread.
 tests = [
     *(draw(kernel, n) for kernel in _DRAWS for n in (*LENGTHS, 31, 63, 65, 70_001)),
     *(dropout(n, 30) for n in (*LENGTHS, 31, 63, 65, 70_001)),
     *(dropout(257, percent) for percent in (0, 50, 99, 100)),
+    *(special(dropout(257, percent), _special) for percent in (30, 100)),
 ]
 benchmarks = [
     *(draw(kernel, n) for kernel in _DRAWS for n in (1_000, 1 << 22)),

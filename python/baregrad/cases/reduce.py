@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -10,7 +11,17 @@ import numpy as np
 
 from ..typing import NDArray
 from .batch_norm import mean_and_var_error
-from .case import Arguments, Case, double, floats, second_order, smallest, sum_error, unit_roundoff
+from .case import (
+    Arguments,
+    Case,
+    double,
+    floats,
+    second_order,
+    smallest,
+    special,
+    sum_error,
+    unit_roundoff,
+)
 
 tolerance = (
     "With u = 2^-24 and g = 160 u at most, however many elements (cases/case.py, sum_error):\n"
@@ -64,6 +75,23 @@ def case(kernel: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> Case:
     )
 
 
+def _special(kernel: str, axis: int) -> Case:
+    """Rows, or columns, in which NaN or infinity stands first, in the middle or last, and others."""
+    n, length = 13, 37
+
+    def change(arguments: Arguments) -> None:
+        rows = arguments["x"] if axis else arguments["x"].T
+        places = product((np.nan, np.inf, -np.inf), (0, length // 2, -1))
+        for row, (value, place) in zip(rows, places, strict=False):
+            row[place] = value
+        # A second NaN, one behind infinity, and infinity less infinity.
+        rows[0, 7], rows[1, 0], rows[3, -1] = np.nan, np.inf, -np.inf
+        rows[9:] = [[-np.inf], [np.inf], [np.nan], [0]]
+        rows[12, ::2] = -0.0  # equal to 0
+
+    return special(case(kernel, (n, length) if axis else (length, n), (axis,)), change)
+
+
 _KERNELS = [f"reduce_{kind}" for kind in ("sum", "mean", "max", "min", "var")]
 _PLACES = ["argmax", "argmin"]
 _LENGTHS = (2, 3, 4, 7, 8, 9, 15, 16, 17, 33, 130)
@@ -85,6 +113,7 @@ tests = [
     *(case(kernel, (11, n), (0,)) for kernel in _PLACES for n in (1, *_LENGTHS)),
     *(case(kernel, (3, 5, 7), (axis,)) for kernel in _PLACES for axis in (0, 1, 2)),
     *(case(kernel, (0, 3), (1,)) for kernel in _PLACES),
+    *(_special(kernel, axis) for kernel in (*_KERNELS, *_PLACES) for axis in (0, 1)),
 ]
 _SHAPES = (((1 << 22,), (0,)), ((4096, 1000), (1,)), ((4096, 500), (0,)), ((32, 64, 784), (0, 2)))
 benchmarks = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case, double, floats, unit_roundoff
+from .case import LENGTHS, Arguments, Case, double, floats, special, unit_roundoff
 
 tolerance = (
     "With u = 2^-24, momentum mu and g = grad + weight_decay param, where a coefficient, a product and a\n"
@@ -73,11 +73,18 @@ def case(lengths: Sequence[int], way: str) -> Case:
     )
 
 
+def special_step(arguments: Arguments) -> None:
+    """NaN, infinity and 0 in the gradients of the last of several tensors, and in a parameter."""
+    arguments["grads"][-1][:4] = np.nan, np.inf, -np.inf, 0
+    arguments["params"][-1][-2:] = np.inf, 0
+
+
 # One tensor; none; several, of which a piece for a thread holds a part of one and all of others;
 # more than one launch of the CUDA kernel takes.
 LISTS = [*([n] for n in LENGTHS), [], [3, 0, 70_001, 17, 20_000], [n % 37 for n in range(70)]]
 WAYS = ("plain", "momentum", "nesterov")
 tests = [case(lengths, way) for lengths in LISTS for way in WAYS]
+tests += [special(case([3, 19], way), special_step) for way in WAYS]
 benchmarks = [
     *(case(lengths, "momentum") for lengths in ([1_000], [1 << 22], [1_000] * 200)),
     case([1_000] * 200, "plain"),

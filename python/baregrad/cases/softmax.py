@@ -9,7 +9,18 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, second_order, smallest, sum_error, unit_roundoff
+from .case import (
+    Arguments,
+    Case,
+    double,
+    floats,
+    largest,
+    second_order,
+    smallest,
+    special,
+    sum_error,
+    unit_roundoff,
+)
 
 tolerance = (
     "With u = 2^-24, z = x - max, s = softmax(x), g = 160 u at most (cases/case.py, sum_error), and one\n"
@@ -31,7 +42,7 @@ def _run(kernel: str, table: Any, arguments: Arguments) -> tuple[Any, ...]:
 
 def _forward_bound(log: bool, arguments: Arguments) -> tuple[NDArray]:
     u, x = unit_roundoff, double(arguments["x"])
-    z = x - x.max(axis=1, keepdims=True, initial=-np.inf)
+    z = np.maximum(x - x.max(axis=1, keepdims=True, initial=-np.inf), -largest)  # 0 times it is 0
     e = np.exp(z)
     total = e.sum(axis=1, keepdims=True)
     s, r = e / total, (np.abs(z) + 4) * u
@@ -87,6 +98,30 @@ def backward(kernel: str, n: int, c: int) -> Case:
     )
 
 
+def special_rows(rows: NDArray) -> None:
+    """Rows (n, c) with NaN and infinity, between others: n at least 14, c at least 3."""
+    values = (
+        (np.nan, 1),
+        (1, np.nan),
+        (np.inf, 1),
+        (np.inf, np.inf),
+        (-np.inf, 1),
+        (-np.inf, -np.inf),
+        (np.inf, -np.inf),
+    )
+    for row, (first, last) in zip(rows[::2], values, strict=False):
+        row[0], row[-1] = first, last
+
+
+def _special(arguments: Arguments) -> None:
+    if "x" in arguments:
+        special_rows(arguments["x"])
+        arguments["x"][-1] = -np.inf
+    else:
+        special_rows(arguments["dout"])
+        arguments["saved"][-1, 1] = np.nan
+
+
 _FORWARD = ("softmax_forward", "log_softmax_forward")
 _BACKWARD = ("softmax_backward", "log_softmax_backward")
 _CLASSES = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130, 1000)
@@ -97,6 +132,8 @@ tests = [
     *(backward(kernel, 3, c) for kernel in _BACKWARD for c in _CLASSES),
     *(backward(kernel, *size) for kernel in _BACKWARD for size in ((0, 10), (3, 0), (1500, 10))),
     *(backward(kernel, 2, 8500) for kernel in _BACKWARD),  # more than a sum takes in one run
+    *(special(forward(kernel, 15, 19), _special) for kernel in _FORWARD),
+    *(special(backward(kernel, 15, 19), _special) for kernel in _BACKWARD),
 ]
 benchmarks = [
     *(forward(kernel, n, c) for kernel in _FORWARD for n, c in ((128, 10), (4096, 1000))),

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import Arguments, Case, double, floats, smallest, unit_roundoff
+from .case import (
+    Arguments,
+    Case,
+    double,
+    floats,
+    largest,
+    refused,
+    smallest,
+    special,
+    unit_roundoff,
+)
+from .softmax import special_rows
 
 tolerance = (
     "With u = 2^-24, z = logits - max and s = softmax(logits):\n"
@@ -40,7 +51,7 @@ def _bound(arguments: Arguments) -> tuple[NDArray, NDArray]:
     weight = arguments.get("weight")
     w = np.ones(len(logits)) if weight is None else np.abs(double(weight))
     rows = np.arange(len(logits))
-    z = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
+    z = np.maximum(logits - logits.max(axis=1, keepdims=True, initial=-np.inf), -largest)
     e = np.exp(z)
     total = e.sum(axis=1, keepdims=True)
     s, r = e / total, (np.abs(z) + 4) * u
@@ -91,6 +102,24 @@ def backward(n: int, c: int) -> Case:
     )
 
 
+def _special(arguments: Arguments) -> None:
+    if "logits" not in arguments:
+        special_rows(arguments["saved"])
+        arguments["dloss"][1::4] = np.inf, np.nan, -np.inf, 0
+        return
+    special_rows(arguments["logits"])
+    arguments["logits"][-1] = -np.inf
+    # Of a class that cannot be, and of one that can beside it.
+    arguments["labels"][8], arguments["logits"][9, 1], arguments["labels"][9] = 0, -np.inf, 0
+
+
+def _refused(label: int) -> Case:
+    def change(arguments: Arguments) -> None:
+        arguments["labels"][[11, 20]] = label, label + 1 if label > 0 else label - 1
+
+    return refused(forward(33, 10), change, f"label_{label}")
+
+
 _CLASSES = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130)
 tests = [
     *(forward(n, c) for n in (1, 2, 33) for c in _CLASSES),
@@ -99,6 +128,10 @@ tests = [
     forward(5000, 10, scale=30),  # many rows: a bound that is too tight shows
     forward(33, 10, scale=1e4),  # exp(1e4) is inf: the largest logit must be taken away first
     *(backward(n, c) for n in (0, 1, 3, 33) for c in (1, 10, 16, 17)),
+    special(forward(15, 19), _special),
+    special(backward(15, 19), _special),
+    _refused(10),  # of 10 classes
+    _refused(-1),
 ]
 benchmarks = [
     *(forward(n, c) for n, c in ((128, 10), (256, 1000), (8192, 1000))),

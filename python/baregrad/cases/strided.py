@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..typing import NDArray
+from .case import SPECIAL, Arguments, Case, special
 
 New: TypeAlias = Callable[..., NDArray]  # new(2, 3) is an array of that shape
 
@@ -30,6 +31,21 @@ PAIRS: dict[str, Layout] = {
     "empty": lambda new: (new(3, 0), new(1)),
     "pieces": lambda new: (new(300, 401), new(300, 1)),
 }
+
+
+# With numbers that pow is particular about: half of one, odd integers, one too large to be odd.
+_SPECIAL = np.array([*SPECIAL, 0.5, -0.5, 3, -3, 2.0**24 - 1, 1 - 2.0**24, 2.0**24 + 2], np.float32)
+SPECIAL_PAIRS = len(_SPECIAL) ** 2
+
+
+def special_pairs(case: Case) -> Case:
+    """The case with a and b every pair of special values."""
+
+    def change(arguments: Arguments) -> None:
+        a, b = np.meshgrid(_SPECIAL, _SPECIAL)
+        arguments |= {"a": a.ravel(), "b": b.ravel()}
+
+    return special(case, change)
 
 
 def contiguous(n: int) -> Layout:

@@ -9,7 +9,18 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case, double, floats, smallest, unit_roundoff
+from .case import (
+    LENGTHS,
+    SPECIAL,
+    Arguments,
+    Case,
+    double,
+    floats,
+    largest,
+    smallest,
+    special,
+    unit_roundoff,
+)
 
 # Of each kind: the largest error in units in the last place, forward and backward. A rounding is one
 # at most; exp, good to 2 ulp, makes 4 u of relative error, u = 2^-24; expm1 and log1p 6 u.
@@ -45,13 +56,18 @@ tolerance = "\n".join(
 )
 
 
+def _input(arguments: Arguments) -> NDArray:
+    # Infinity is as far as the largest number: there 0 times x is 0.
+    return np.clip(double(arguments["x" if "x" in arguments else "saved"]), -largest, largest)
+
+
 def _gelu_bound(arguments: Arguments) -> NDArray:
-    x = double(arguments["x" if "x" in arguments else "saved"])
+    x = _input(arguments)
     below = double(reference.gelu_forward(-np.abs(x))) / -np.maximum(np.abs(x), smallest)
     below = np.where(x == 0, 0.5, below)
     tail = below * (2 * x * x + 10)
     if "x" in arguments:
-        return np.abs(x) * (unit_roundoff * (tail + 2) + smallest)
+        return np.abs(x) * (unit_roundoff * (tail + 2) + smallest) + smallest
     density = np.exp(-x * x / 2) / np.sqrt(2 * np.pi)
     dout = np.abs(double(arguments["dout"]))
     bound = tail + np.abs(x) * density * (x * x + 8) + 3
@@ -59,10 +75,10 @@ def _gelu_bound(arguments: Arguments) -> NDArray:
 
 
 def _silu_bound(arguments: Arguments) -> NDArray:
-    x = np.abs(double(arguments["x" if "x" in arguments else "saved"]))
+    x = np.abs(_input(arguments))
     if "x" in arguments:
         exact = reference.silu_forward(double(arguments["x"]))
-        return 7 * unit_roundoff * np.abs(exact) + 2 * x * smallest
+        return 7 * unit_roundoff * np.abs(exact) + (1 + 2 * x) * smallest
     s = reference.sigmoid_forward(double(arguments["saved"]))
     dout = np.abs(double(arguments["dout"]))
     bound = 16 * unit_roundoff * dout * s * (1 + x * (1 - s))
@@ -111,6 +127,27 @@ def case(kind: str, direction: str, n: int) -> Case:
     )
 
 
+# Where exp underflows and overflows, and formulas that are right between lose their digits.
+_SPECIAL = np.array([*SPECIAL, 20, -20, 90, -90, 110, -110, 1e3, -1e3], np.float32)
+_DOUT = np.array([1, -0.5, np.nan], np.float32)
+
+
+def _special(kind: str, direction: str) -> Case:
+    # There and back, so that those which differ most are in a vector and in a tail.
+    x = np.concatenate([_SPECIAL, _SPECIAL[::-1]])
+    saved = getattr(reference, f"{kind}_forward")(x) if kind in SAVES_ITS_OUTPUT else x
+
+    def change(arguments: Arguments) -> None:
+        if direction == "forward":
+            arguments["x"] = x
+        else:
+            arguments["saved"] = np.repeat(saved, len(_DOUT))
+            arguments["dout"] = np.tile(_DOUT, len(x))
+
+    n = len(x) * (1 if direction == "forward" else len(_DOUT))
+    return special(case(kind, direction, n), change)
+
+
 _kernels = [(kind, direction) for kind in KINDS for direction in ("forward", "backward")]
 # All kinds run in one loop, so one of them goes through all lengths; the last two are more than one
 # piece for a thread, and more than one grid of the CUDA kernel.
@@ -118,6 +155,7 @@ tests = [
     *(case("relu", way, n) for way in ("forward", "backward") for n in LENGTHS),
     *(case("relu", way, n) for way in ("forward", "backward") for n in (70_001, (1 << 20) + 300)),
     *(case(*kernel, n) for kernel in _kernels for n in (0, 1, 16, 31, 3001)),
+    *(_special(*kernel) for kernel in _kernels),
 ]
 benchmarks = [
     *(case(*kernel, 1_000) for kernel in _kernels),

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..typing import NDArray
 from .case import LENGTHS, Arguments, Case, floats
-from .strided import PAIRS, Layout, bools, contiguous, elements
+from .strided import PAIRS, SPECIAL_PAIRS, Layout, bools, contiguous, elements, special_pairs
 
 tolerance = "exact"
 
@@ -47,5 +47,6 @@ tests = [
     *(case("n", contiguous(n)) for n in LENGTHS),
     case("n", contiguous(70_001)),
     case("n", contiguous((1 << 20) + 300)),
+    special_pairs(case("n", contiguous(SPECIAL_PAIRS))),
 ]
 benchmarks = [case("n", contiguous(n)) for n in (1_000, 1 << 20)]

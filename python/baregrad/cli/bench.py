@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import backend
 from ..cases import OPS, Arguments, Case
-from ..cases.check import BoundError, check as check_bound, exact_result
+from ..cases.case import CaseError
+from ..cases.check import check as check_bound, exact_result
 from ..choice import Chosen, in_use
 from ..native import _cpu
 from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
@@ -102,7 +103,7 @@ def check(case: Case, table: Any) -> None:
     exact = exact_result(case, _arguments(case))
     try:
         check_bound(case, table, _arguments(case), exact)
-    except BoundError as error:
+    except CaseError as error:
         raise ValueError(f"[bench] {case} is off its definition: {error}") from None
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from .. import __version__, backend
 from ..cases import OPS, Case
-from ..cases.check import BoundError, check, exact_result
+from ..cases.case import CaseError
+from ..cases.check import check, exact_result
 from ..cases.on_device import OnDevice
 from ..choice import use
 from ..native import _cpu
@@ -44,7 +45,7 @@ class Contestant:
         try:
             with self.chosen():
                 share = check(case, self.table, case.arguments(_rng(case)), exact)
-        except BoundError as error:
+        except CaseError as error:
             self.failures.append(f"{self.name}: {op}: {case}: {error}")
             return
         if share > self.share:
