@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import struct
@@ -204,6 +205,7 @@ def test_mnist_is_learned_to_98_percent_by_the_defaults(data_dir, tmp_path, caps
             "checkpoint c is not there",
         ),
         (["train", "--data", "digits", "--output", f"{__file__}/m"], "cannot be written to"),
+        (["train", "--data", "digits", "--output", "."], "'.' is a folder, expected a file"),
         (["train", "--data", "digits", "--device", "tpu"], "device is 'tpu', expected one of"),
         (["evaluate", "m.safetensors", "--data", "digits"], "No such file or directory"),
         (["predict", "m.safetensors"], "the following arguments are required: file"),
@@ -218,6 +220,13 @@ def test_what_cannot_be_done_is_one_sentence(words, sentence, capsys, monkeypatc
     assert line.startswith("baregrad")
     assert sentence in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--output", "--log", "--checkpoint"])
+def test_a_pipe_to_write_to_is_refused_before_the_training(option, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    line = refused(capsys, "train", "--data", "digits", option, tmp_path / "pipe")
+    assert line.endswith("pipe' is a pipe, expected a file")
 
 
 def test_every_command_is_in_a_group_of_the_help_and_has_one_of_its_own(capsys):

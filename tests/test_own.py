@@ -123,6 +123,12 @@ def test_a_file_that_is_no_kernel_is_refused(
 def test_a_file_that_is_not_there_or_not_text_is_refused(file: Path) -> None:
     with pytest.raises(ValueError, match=r"\[use\] .*my_gemm.cpp: No such file"):
         bg.use(str(file))
+    os.mkfifo(file)
+    with pytest.raises(
+        ValueError, match=r"\[use\] .*my_gemm.cpp is a device or a pipe, expected a"
+    ):
+        bg.use(str(file))
+    file.unlink()
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"my_gemm.cpp: not text"):
         bg.use(str(file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 
 from . import backend
 from .native import _cpu
+from .reading import regular
 
 _SUFFIX, _SOURCE = ".so", ".cpp"
 # The rungs, <op>_<number>_<idea>: sources for the CPU, libraries for a device
@@ -156,7 +158,7 @@ def _snapshot(op: str, library: Path) -> str:
         _snapshots = tempfile.TemporaryDirectory(prefix="baregrad-")
     folder = tempfile.mkdtemp(dir=_snapshots.name)
     try:
-        return str(shutil.copy(library, folder))
+        return str(shutil.copy(regular("use", library), folder))
     except OSError as error:
         raise ValueError(f"[use] {op}: {library}: {error.strerror}") from error
 
@@ -192,7 +194,12 @@ def _named(variable: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{variable}={os.environ[variable]}: {error}") from None
+        sentence = f"{variable}={os.environ[variable]}: {error}"
+        # The command line imports us before it can catch anything; "-m" is python -m baregrad.
+        if Path(sys.argv[0]).name in ("baregrad", "-m"):
+            print(f"baregrad: {sentence}", file=sys.stderr)
+            sys.exit(2)
+        raise ValueError(sentence) from None
 
 
 def use_environment() -> None:

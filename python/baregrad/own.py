@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .native import _cpu
+from .reading import regular
 
 SUFFIX = ".cpp"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
@@ -48,7 +49,7 @@ def build(source: Path, isa: str = "") -> Plugin:
     ValueError, with the compiler's words, if it does not compile or fills no slot.
     """
     try:
-        text = source.read_text()
+        text = regular("use", source).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
     slots, fill = _slots(source, _NOT_CODE.sub("", text))
