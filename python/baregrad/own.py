@@ -5,19 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
+from .choice import SOURCES
 from .native import _cpu
 from .reading import regular
 
 SUFFIX = ".cpp"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
 # Contraction: a * b + c is rounded once where the CPU can, which the bounds of all cases allow.
-_FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
+# Werror: a kind that a switch leaves out would be an illegal instruction.
+_FLAGS = (
+    *("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC"),
+    "-Werror=switch",
+)
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
@@ -48,6 +55,10 @@ def build(source: Path, isa: str = "") -> Plugin:
     `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
     ValueError, with the compiler's words, if it does not compile or fills no slot.
     """
+    if source.suffix not in SOURCES:
+        raise ValueError(
+            f"[use] {source} is no C++ by its name, expected one that ends in .cpp, .cc or .cxx"
+        )
     try:
         text = regular("use", source).read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -59,9 +70,7 @@ def build(source: Path, isa: str = "") -> Plugin:
     if not plugin.library.exists():
         folder.mkdir(exist_ok=True)
         wrapper = folder / "plugin.cpp"
-        wrapper.write_text(
-            f'#include "kernels.h"\n#include "plain.h"\n#include "{source.resolve()}"\n{fill}'
-        )
+        wrapper.write_text(fill)
         machine = _MACHINES.get(isa, "")  # without one, any CPU of this kind
         _compile(source, wrapper, plugin.library, machine)
     return plugin
@@ -85,8 +94,11 @@ def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
         body = "\n  ".join(["using namespace baregrad;", *lines])
         fill = f"void baregrad_plugin(baregrad::Kernels* table) {{\n  {body}\n}}\n"
     if not filled:
+        known, names = ("gemm_plain", *_cpu.SLOTS), re.findall(r"(\w+)\s*\(", code)
+        near = [match for name in names for match in get_close_matches(name, known, 1, 0.8)]
         raise ValueError(
-            f"[use] {source} defines no slot, expected gemm_plain or one of {', '.join(_cpu.SLOTS)}"
+            f"[use] {source} defines no slot, expected {', '.join(dict.fromkeys(near)) or known[0]} "
+            "or another of csrc/kernels.h; `baregrad new` writes one"
         )
     return tuple(filled), fill
 
@@ -99,13 +111,17 @@ def _place() -> Path:
 
 
 def _compile(source: Path, wrapper: Path, library: Path, machine: str) -> None:
-    names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
-    compiler = next((found for name in names if name and (found := shutil.which(name))), None)
+    asked = shlex.split(os.environ.get("CXX", ""))  # as in make, with options
+    names = asked[:1] or ("g++", "c++", "clang++")
+    compiler = next((found for name in names if (found := shutil.which(name))), None)
     if compiler is None:
-        raise ValueError(f"[use] {source}: there is no C++ compiler, expected g++, clang++ or $CXX")
+        what = f"$CXX, {asked[0]!r}, is not here" if asked else "there is no C++ compiler"
+        raise ValueError(f"[use] {source}: {what}, expected g++, clang++ or another in $CXX")
     half = library.with_suffix(".half")  # appears under its name when it is whole
     flags = [*_FLAGS, f"-march={machine}"] if machine else _FLAGS
-    command = [compiler, *flags, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
+    command = [compiler, *asked[1:], *flags, "-I", str(HEADERS), "-I", str(source.resolve().parent)]
+    for header in (HEADERS / "kernels.h", HEADERS / "plain.h", source.resolve()):
+        command += ["-include", str(header)]  # in a line of code a name could not have a quote
     try:
         done = subprocess.run(
             [*command, str(wrapper), "-o", str(half)],
