@@ -58,11 +58,13 @@ inline Shape output_size(const Call& call, const Shape& images, const Shape& ker
   for (size_t axis = 0; axis < 2; ++axis) {
     int64_t length, reach;
     if (__builtin_mul_overflow(padding[axis], 2, &length) ||
-        __builtin_add_overflow(length, images[axis + 2], &length) ||
-        __builtin_mul_overflow(kernel[axis] - 1, dilation[axis], &reach) || reach == INT64_MAX)
+        __builtin_add_overflow(length, images[axis + 2], &length))
       throw std::bad_alloc();
-    if (++reach > length)
-      call.wrong_value("the window reaches over " + std::to_string(reach) + " pixels of " +
+    const bool endless = __builtin_mul_overflow(kernel[axis] - 1, dilation[axis], &reach) ||
+                         __builtin_add_overflow(reach, 1, &reach);
+    if (endless || reach > length)
+      call.wrong_value("the window reaches over " +
+                       (endless ? "2^63 or more" : std::to_string(reach)) + " pixels of " +
                        std::to_string(length) + ", padding included, expected at most all");
     padded.push_back(length);
     out.push_back((length - reach) / stride[axis] + 1);
