@@ -159,6 +159,21 @@ def test_an_npz_of_ones_own_is_trained_on(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not hasattr(bg.nn, "MSELoss"), reason="needs nn.MSELoss")
+def test_a_table_of_one_class_is_refused(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n" + "".join(f"{row},no\n" for row in range(20)))
+    line = refused(capsys, "train", "--data", path, "--target", "y")
+    assert line.endswith("t.csv' is of class 'no', expected two classes or more")
+
+
+def test_a_run_is_resumed_for_as_many_epochs_as_it_was_begun(tmp_path, capsys):
+    files = ["--checkpoint", str(tmp_path / "c"), "--output", str(tmp_path / "m.safetensors")]
+    words = ["train", "--data", "digits", "--model", "linear", *files, "--epochs"]
+    assert main([*words, "1"]) == 0
+    capsys.readouterr()
+    assert "[fit] --epochs is 2, expected 1 as in" in refused(capsys, *words, "2", "--resume")
+
+
 def test_a_table_with_a_target_of_floats_is_a_regression(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=200)
     table, path = tmp_path / "line.csv", str(tmp_path / "m.safetensors")

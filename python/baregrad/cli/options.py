@@ -82,7 +82,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="digits, mnist, cifar100, an .npz, a .csv",
     )
     group.add_argument(
-        "--data-dir", metavar="DIR", help="where the files of mnist and cifar100 are"
+        "--data-dir",
+        metavar="DIR",
+        help="where the files of mnist and cifar100 are, default: $BAREGRAD_DATA, ~/.cache/baregrad",
     )
     group.add_argument("--target", metavar="COLUMN", help="what to predict, of a .csv")
     group.add_argument(
