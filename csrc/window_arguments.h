@@ -23,13 +23,21 @@ inline Shape counts(const Call& call, const char* name, py::handle value, int64_
                     size_t length = 2) {
   Shape found;
   bool valid = true;
-  for (py::handle item : py::iter(value)) {
-    found.push_back(integer(item));
-    valid = valid && found.back() >= least;
+  const auto expected = [=] {
+    return ", expected " + std::to_string(length) + " integers of at least " +
+           std::to_string(least);
+  };
+  try {
+    for (py::handle item : py::iter(value)) {
+      found.push_back(integer(item));
+      valid = valid && found.back() >= least;
+    }
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+    call.wrong_type(std::string(name) + " is " + std::string(py::repr(value)) + expected());
   }
   if (!valid || found.size() != length)
-    call.wrong_value(std::string(name) + " is " + text(found) + ", expected " +
-                     std::to_string(length) + " integers of at least " + std::to_string(least));
+    call.wrong_value(std::string(name) + " is " + text(found) + expected());
   return found;
 }
 
