@@ -20,11 +20,47 @@ namespace py = pybind11;
 BAREGRAD_OPS(BAREGRAD_BIND)
 #undef BAREGRAD_BIND
 
+// How Python calls a function that pybind11 made, and how pybind11 answers.
+using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+inline FastCall pybind11_answers = nullptr;
+
+// As pybind11, but what it says of arguments that do not fit becomes a sentence.
+inline PyObject* answer(PyObject* self, PyObject* const* values, Py_ssize_t count,
+                        PyObject* names) {
+  PyObject* const result = pybind11_answers(self, values, count, names);
+  if (result || !PyErr_ExceptionMatches(PyExc_TypeError)) return result;
+  py::error_already_set error;
+  try {
+    std::vector<PyObject*> all = {error.value().ptr()};
+    if (std::string(py::str(error.value())).find("incompatible function arguments") !=
+        std::string::npos) {
+      const Py_ssize_t given = PyVectorcall_NARGS(size_t(count));
+      all.insert(all.end(), values, values + given + (names ? PyTuple_GET_SIZE(names) : 0));
+      const py::object explain = py::module_::import("baregrad.misfit").attr("sentence");
+      const auto sentence = py::reinterpret_steal<py::object>(
+          PyObject_Vectorcall(explain.ptr(), all.data(), size_t(given) + 1, names));
+      if (sentence) PyErr_SetObject(PyExc_TypeError, sentence.ptr());
+      return nullptr;
+    }
+  } catch (...) {  // no memory: then pybind11's own words
+  }
+  error.restore();
+  return nullptr;
+}
+
 inline void bind_extension(py::module_& m) {
   using namespace py::literals;
 #define BAREGRAD_BIND(op) bind_##op(m);
   BAREGRAD_OPS(BAREGRAD_BIND)
 #undef BAREGRAD_BIND
+
+  for (const auto& [name, kernel] : py::dict(m.attr("__dict__"))) {
+    if (!PyCFunction_Check(kernel.ptr())) continue;
+    PyMethodDef* const method = reinterpret_cast<PyCFunctionObject*>(kernel.ptr())->m_ml;
+    if (method->ml_flags != (METH_FASTCALL | METH_KEYWORDS)) continue;
+    pybind11_answers = reinterpret_cast<FastCall>(reinterpret_cast<void (*)()>(method->ml_meth));
+    method->ml_meth = reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(answer));
+  }
 
   py::register_local_exception_translator([](std::exception_ptr error) {
     try {

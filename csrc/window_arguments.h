@@ -23,13 +23,21 @@ inline Shape counts(const Call& call, const char* name, py::handle value, int64_
                     size_t length = 2) {
   Shape found;
   bool valid = true;
-  for (py::handle item : py::iter(value)) {
-    found.push_back(integer(item));
-    valid = valid && found.back() >= least;
+  const auto expected = [=] {
+    return ", expected " + std::to_string(length) + " integers of at least " +
+           std::to_string(least);
+  };
+  try {
+    for (py::handle item : py::iter(value)) {
+      found.push_back(integer(item));
+      valid = valid && found.back() >= least;
+    }
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_TypeError)) throw;
+    call.wrong_type(std::string(name) + " is " + std::string(py::repr(value)) + expected());
   }
   if (!valid || found.size() != length)
-    call.wrong_value(std::string(name) + " is " + text(found) + ", expected " +
-                     std::to_string(length) + " integers of at least " + std::to_string(least));
+    call.wrong_value(std::string(name) + " is " + text(found) + expected());
   return found;
 }
 
@@ -58,11 +66,13 @@ inline Shape output_size(const Call& call, const Shape& images, const Shape& ker
   for (size_t axis = 0; axis < 2; ++axis) {
     int64_t length, reach;
     if (__builtin_mul_overflow(padding[axis], 2, &length) ||
-        __builtin_add_overflow(length, images[axis + 2], &length) ||
-        __builtin_mul_overflow(kernel[axis] - 1, dilation[axis], &reach) || reach == INT64_MAX)
+        __builtin_add_overflow(length, images[axis + 2], &length))
       throw std::bad_alloc();
-    if (++reach > length)
-      call.wrong_value("the window reaches over " + std::to_string(reach) + " pixels of " +
+    const bool endless = __builtin_mul_overflow(kernel[axis] - 1, dilation[axis], &reach) ||
+                         __builtin_add_overflow(reach, 1, &reach);
+    if (endless || reach > length)
+      call.wrong_value("the window reaches over " +
+                       (endless ? "2^63 or more" : std::to_string(reach)) + " pixels of " +
                        std::to_string(length) + ", padding included, expected at most all");
     padded.push_back(length);
     out.push_back((length - reach) / stride[axis] + 1);

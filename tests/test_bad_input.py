@@ -203,6 +203,7 @@ WRONG: list[tuple[str, dict[str, Any], type[Exception], str]] = [
     ("conv2d_forward", conv(bias=f(4)), ValueError, "bias has shape (4,), expected (6,)"),
     ("conv2d_forward", conv(stride=(1, 0)), ValueError, "stride is (1, 0), expected 2 integers of at least 1"),
     ("conv2d_forward", conv(stride=(1, 1, 1)), ValueError, "stride is (1, 1, 1), expected 2 integers of at least 1"),
+    ("conv2d_forward", conv(stride=1), TypeError, "stride is 1, expected 2 integers of at least 1"),
     ("conv2d_forward", conv(padding=(-1, 0)), ValueError, "padding is (-1, 0), expected 2 integers of at least 0"),
     ("conv2d_forward", conv(dilation=(0, 1)), ValueError, "dilation is (0, 1), expected 2 integers of at least 1"),
     ("conv2d_forward", conv(dilation=(1, 4)), ValueError, "the window reaches over 9 pixels of 6, padding included, expected at most all"),

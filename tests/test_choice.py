@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -133,7 +134,11 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
     ("args", "entries", "sentence"),
     [
         ((), {"isa": "sse9"}, r"isa is 'sse9', expected one that this CPU has: .*"),
-        (("fast",), {}, "table is 'fast', expected cpu, reference, a file .cpp or name=value"),
+        (
+            ("fast",),
+            {},
+            "table is 'fast', expected cpu, reference, name=value or a file .cpp, .cc or .cxx",
+        ),
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),
         (("conv=ladder/0",), {}, "conv is 'ladder/0', .* or a rung: .*gemm=ladder"),
@@ -205,3 +210,5 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path: Any) -> None:
         _cpu.select("", [("gemm", "mine", str(text))])
     with pytest.raises(ValueError, match="does not export baregrad_plugin"):
         _cpu.select("", [("gemm", "mine", _cpu.__file__)])
+    with pytest.raises(ValueError, match=re.escape(f"[use] gemm: {text}: ")):  # not of a copy
+        bg.use(gemm=str(text))

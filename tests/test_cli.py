@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from baregrad import _cpu
@@ -62,6 +64,28 @@ def test_wrong_words_are_one_sentence_and_exit_code_2(
     error = capsys.readouterr().err
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("BAREGRAD_USE", "nonsense", "table is 'nonsense', expected cpu, reference"),
+        ("BAREGRAD_USE", "none.cpp", "none.cpp: No such file"),
+        ("BAREGRAD_ISA", "mmx", "isa is 'mmx', expected one that this CPU has"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [["-m", "baregrad"], [str(Path(sys.executable).parent / "baregrad")]]
+)
+def test_a_wrong_environment_is_one_sentence_and_exit_code_2(
+    command: list[str], variable: str, value: str, sentence: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, *command, "info"], env={**os.environ, variable: value},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith(f"baregrad: {variable}={value}: [use] {sentence}")
 
 
 def test_is_a_module_too() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import struct
@@ -157,6 +158,21 @@ def test_an_npz_of_ones_own_is_trained_on(tmp_path, capsys):
     assert said == ["1", "1", "0"]
 
 
+def test_a_table_of_one_class_is_refused(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n" + "".join(f"{row},no\n" for row in range(20)))
+    line = refused(capsys, "train", "--data", path, "--target", "y")
+    assert line.endswith("t.csv' is of class 'no', expected two classes or more")
+
+
+def test_a_run_is_resumed_for_as_many_epochs_as_it_was_begun(tmp_path, capsys):
+    files = ["--checkpoint", str(tmp_path / "c"), "--output", str(tmp_path / "m.safetensors")]
+    words = ["train", "--data", "digits", "--model", "linear", *files, "--epochs"]
+    assert main([*words, "1"]) == 0
+    capsys.readouterr()
+    assert "[fit] --epochs is 2, expected 1 as in" in refused(capsys, *words, "2", "--resume")
+
+
 def test_a_table_with_a_target_of_floats_is_a_regression(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=200)
     table, path = tmp_path / "line.csv", str(tmp_path / "m.safetensors")
@@ -202,6 +218,7 @@ def test_mnist_is_learned_to_98_percent_by_the_defaults(data_dir, tmp_path, caps
             "checkpoint c is not there",
         ),
         (["train", "--data", "digits", "--output", f"{__file__}/m"], "cannot be written to"),
+        (["train", "--data", "digits", "--output", "."], "'.' is a folder, expected a file"),
         (["train", "--data", "digits", "--device", "tpu"], "device is 'tpu', expected one of"),
         (["evaluate", "m.safetensors", "--data", "digits"], "No such file or directory"),
         (["predict", "m.safetensors"], "the following arguments are required: file"),
@@ -216,6 +233,13 @@ def test_what_cannot_be_done_is_one_sentence(words, sentence, capsys, monkeypatc
     assert line.startswith("baregrad")
     assert sentence in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--output", "--log", "--checkpoint"])
+def test_a_pipe_to_write_to_is_refused_before_the_training(option, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    line = refused(capsys, "train", "--data", "digits", option, tmp_path / "pipe")
+    assert line.endswith("pipe' is a pipe, expected a file")
 
 
 def test_every_command_is_in_a_group_of_the_help_and_has_one_of_its_own(capsys):

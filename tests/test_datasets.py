@@ -113,7 +113,11 @@ def test_without_files_it_says_where_it_looked_and_what_to_do(nowhere, load, mon
     monkeypatch.setenv("BAREGRAD_DATA", str(nowhere / "d"))
     with pytest.raises(FileNotFoundError) as caught:
         load()
-    for word in (str(nowhere / "d"), str(nowhere / "cache" / "baregrad"), "pip install pooch"):
+    for word in (
+        str(nowhere / "d"),
+        str(nowhere / "cache" / "baregrad"),
+        'pip install "baregrad[data]"',
+    ):
         assert word in str(caught.value)
 
 

@@ -239,6 +239,16 @@ def test_every_command_leaves_with_2_and_one_sentence(kind, network, tmp_path, c
     assert count > 10
 
 
+# The files of a data set are looked for among the regular ones alone.
+@pytest.mark.parametrize("kind", sorted({*formats.READERS} - {"cifar", "idx"}))
+def test_a_pipe_is_refused_at_once(kind, tmp_path):
+    suffix = {"npz": (".npy", ".npz")}.get(kind, (f".{kind}",))
+    for path in [tmp_path / f"pipe{end}" for end in suffix]:
+        os.mkfifo(path)
+        with pytest.raises(ValueError, match=r"pipe.\w+ is a device or a pipe, expected a file$"):
+            formats.READERS[kind](path)
+
+
 def test_a_damaged_data_set_is_one_sentence(tmp_path, capsys):
     for name in bg.data.mnist.__globals__["_SHA256"]:
         path = tmp_path / name.removesuffix(".gz")

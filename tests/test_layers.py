@@ -222,7 +222,7 @@ def test_the_gradients_of_pools_agree_with_differences(pool, rng):
         (
             lambda: nn.Conv2d(4, 4, (3, 3, 3)),
             ValueError,
-            r"kernel_size is \(3, 3, 3\), expected one",
+            r"kernel_size is \(3, 3, 3\), expected an integer or two",
         ),
         (
             lambda: nn.Embedding(3, 4, padding_idx=3),

@@ -256,6 +256,14 @@ def test_binary_cross_entropy_is_finite_at_zero_and_one():
     np.testing.assert_allclose(p.grad.tolist(), [0, -1e12, 1e12, 0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("p", [[-0.5, 0.5], [0.5, 2.0]])
+def test_binary_cross_entropy_refuses_what_is_no_probability(p):
+    sentence = f"input has values from {p[0]:g} to {p[1]:g}, expected 0 to 1: .*_with_logits takes"
+    with pytest.raises(ValueError, match=sentence):
+        nn.BCELoss()(bg.tensor(p), bg.ones(2))
+    assert np.isnan(F.binary_cross_entropy(bg.tensor([float("nan"), 1.0]), bg.ones(2)).item())
+
+
 def test_binary_cross_entropy_with_logits_does_not_overflow():
     x = bg.tensor([-1e4, 1e4, -1e4, 1e4], requires_grad=True)
     each = F.binary_cross_entropy_with_logits(x, bg.tensor([0.0, 1.0, 1.0, 0.0]), reduction="none")

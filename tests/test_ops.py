@@ -8,7 +8,7 @@ from typing import Any
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import Tensor, ops
+from baregrad import Tensor, nn, ops
 from baregrad.ops.arguments import result_type
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
@@ -185,21 +185,26 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.arange(2).softmax(1), IndexError, r"\[softmax\] dim is 1"),
     (lambda: bg.zeros(0).argmax(), ValueError, r"\[argmax\] x has no element"),
     (lambda: bg.ones(2, 3) @ bg.ones(2, 3), ValueError, r"b has shape \(2, 3\), expected \(3, n\)"),
+    (lambda: bg.ones(2, 3) @ bg.ones(4), ValueError, r"\[matmul\] b has shape \(4,\), expected \(3,\)"),
+    (lambda: bg.ones(2, 3, 2, 3) @ bg.ones(3, 2, 3), ValueError, r"b has shape \(3, 2, 3\), expected \(..., 3, n\)"),
     (lambda: bg.ones(2, 2, 3) @ bg.ones(3, 3, 2), ValueError, "whose batches do not broadcast"),
     (lambda: bg.ones(2, 3).mm(bg.ones(3)), ValueError, r"\[mm\] operands have shapes .* expected two matrices"),
     (lambda: bg.ones(2, 2) @ bg.ones(2, 2).double(), TypeError, r"b has dtype float64, expected float32: use b.float\(\)"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2).double()), TypeError, r"\[conv2d\] x has dtype float32, expected float64: use x.double\(\)"),
-    (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), padding="full"), ValueError, "padding is 'full'"),
+    (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), padding="full"), ValueError, r"\[conv2d\] padding is 'full', expected an integer or two, 'same' or"),
+    (lambda: nn.Conv2d(1, 1, 2, padding="full"), ValueError, r"\[Conv2d\] padding is 'full', expected an integer or two, 'same' or"),
+    (lambda: nn.Conv2d(1, 1, 2, padding=1.5), TypeError, r"\[Conv2d\] padding is 1.5, expected an integer or two"),
+    (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 3, 3), dilation=2**62), ValueError, "reaches over 2.63 or more pixels of 3, padding"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), stride=2, padding="same"), ValueError, "expected 1 with padding 'same'"),
     (lambda: ops.conv2d(bg.ones(1, 1, 3, 3), bg.ones(1, 1, 2, 2), bg.ones(1), activation="swish"), ValueError, "activation is 'swish', expected one of relu"),
-    (lambda: ops.maxpool2d(bg.ones(1, 1, 3, 3), (1, 2, 3)), ValueError, "kernel_size is .1, 2, 3., expected one integer or two"),
+    (lambda: ops.maxpool2d(bg.ones(1, 1, 3, 3), (1, 2, 3)), ValueError, "kernel_size is .1, 2, 3., expected an integer or two"),
     (lambda: ops.dropout(bg.ones(2), 1.5), ValueError, "p is 1.5, expected 0 <= p <= 1"),
     (lambda: ops.layer_norm(bg.ones(2, 3), 2), ValueError, r"x has shape \(2, 3\), expected \(..., 2\)"),
     (lambda: ops.embedding(bg.ones(2), bg.ones(3, 2)), TypeError, "indices has dtype float32, expected int64"),
     (lambda: ops.embedding(bg.tensor([3]), bg.ones(3, 2)), IndexError, "is 3, expected 0 <= rows < 3"),
     (lambda: bg.cat([]), ValueError, r"\[cat\] there are no tensors"),
     (lambda: bg.cat([bg.ones(2, 3), bg.ones(2, 2)]), ValueError, r"tensors\[1\] has shape \(2, 2\), expected \(2, 3\) but for dimension 0"),
-    (lambda: bg.cat([bg.tensor(1.0)]), ValueError, "use bg.stack"),
+    (lambda: bg.cat([bg.tensor(1.0)]), ValueError, r"tensors\[0\] has shape \(\), expected an axis: use bg.stack"),
     (lambda: bg.stack([bg.ones(2), bg.ones(3)]), ValueError, r"\[stack\] tensors\[1\] has shape \(3,\), expected \(2,\)"),
     (lambda: bg.ones(5).split([2, 2]), ValueError, r"\[split\] the sizes are \(2, 2\), expected a sum of 5"),
     (lambda: bg.ones(5).split(0), ValueError, "split_size is 0, expected at least 1"),

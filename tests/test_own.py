@@ -107,7 +107,8 @@ def test_what_is_wrong_is_never_used(file: Path) -> None:
     [
         ("void gemm_plain(int m) { x; }", r"does not compile:\n(.*\n)*.*'x' was not declared"),
         ("void gemm(int m) {}", "does not compile"),
-        ("int main() {}", "defines no slot, expected gemm_plain or one of gemm, "),
+        ("int main() {}", "defines no slot, expected gemm_plain or another of csrc/kernels.h"),
+        ("void softmax_foward(int m) {}", "defines no slot, expected softmax_forward or another"),
         ("// void gemm_plain() {}", "defines no slot"),
     ],
 )
@@ -123,12 +124,52 @@ def test_a_file_that_is_no_kernel_is_refused(
 def test_a_file_that_is_not_there_or_not_text_is_refused(file: Path) -> None:
     with pytest.raises(ValueError, match=r"\[use\] .*my_gemm.cpp: No such file"):
         bg.use(str(file))
+    os.mkfifo(file)
+    with pytest.raises(
+        ValueError, match=r"\[use\] .*my_gemm.cpp is a device or a pipe, expected a"
+    ):
+        bg.use(str(file))
+    file.unlink()
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"my_gemm.cpp: not text"):
         bg.use(str(file))
     file.write_text(PLAIN)
     with pytest.raises(ValueError, match=r"\[use\] unary: .*my_gemm.cpp fills gemm"):
         bg.use(unary=str(file))
+
+
+@pytest.mark.parametrize("name", ["a,b.cpp", 'a"b.cpp', "gemm=a b.cpp", "a.cc", "a.cxx"])
+def test_a_file_may_be_called_anything_that_is_cpp(name: str, tmp_path: Path) -> None:
+    source = tmp_path / name
+    source.write_text(PLAIN)
+    with bg.use(str(source)):
+        assert _cpu.in_use().endswith(f"gemm={source.stem}")
+    with pytest.raises(
+        ValueError, match=r"gemm.cu is no C\+\+ by its name, expected one that ends in"
+    ):
+        own.build(source.with_name("gemm.cu"))
+
+
+def test_the_compiler_is_the_one_that_was_asked_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(PLAIN)
+    monkeypatch.setenv("CXX", f"{compiler()} -DNEVER_USED")
+    own.build(file)
+    file.write_text(PLAIN + "\n")
+    monkeypatch.setenv("CXX", "nonsense")
+    with pytest.raises(ValueError, match=r"\$CXX, 'nonsense', is not here, expected g\+\+, clang"):
+        own.build(file)
+
+
+@pytest.mark.parametrize("op", ["binary", "compare", "reduce", "unary"])
+def test_a_kind_that_a_rung_lacks_is_named(op: str, tmp_path: Path) -> None:
+    rung = (own.HEADERS / "ladder" / f"{op}_0_naive.cpp").read_text().replace("../", "")
+    kind = re.findall(r"case (\w+):", rung)[-1]
+    source = tmp_path / "mine.cpp"
+    source.write_text(rung.replace(f"case {kind}:", ""))
+    with pytest.raises(ValueError, match=f"{kind}.*not handled in switch"):
+        own.build(source)
 
 
 def test_a_changed_file_is_compiled_again(file: Path) -> None:

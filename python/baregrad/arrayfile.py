@@ -9,12 +9,11 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from .reading import PIECE, InPieces, most
+from .reading import PIECE, InPieces, most, regular
 from .typing import NDArray
 
 _MAGIC = b"\x93NUMPY"
@@ -43,7 +42,7 @@ _FAULTS = (
 
 def read_npy(op: str, path: str | os.PathLike[str]) -> NDArray:
     """The array of an .npy file. ValueError, naming the file, if it is not a whole one."""
-    with Path(path).open("rb") as file:
+    with regular(op, path).open("rb") as file:
         try:
             return _array(file, os.path.getsize(path))
         except _FAULTS as error:
@@ -57,7 +56,7 @@ def read_npz(
 
     ValueError, naming the file, for one that is broken or has a name twice.
     """
-    with Path(path).open("rb") as file:
+    with regular(op, path).open("rb") as file:
         try:
             with zipfile.ZipFile(InPieces(file, os.path.getsize(path))) as archive:
                 names = [info.filename.removesuffix(".npy") for info in archive.infolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from typing import Any
 
 from . import backend
 from .native import _cpu
+from .reading import regular
 
 _SUFFIX, _SOURCE = ".so", ".cpp"
+SOURCES = (_SOURCE, ".cc", ".cxx")  # what a person's own may end in
 # The rungs, <op>_<number>_<idea>: sources for the CPU, libraries for a device
 _PLACE = Path(_cpu.__file__).parent
 _LADDERS = {"cpu": _PLACE / "sources" / "csrc" / "ladder", "sim": _PLACE / "ladder" / "sim"}
@@ -33,6 +36,7 @@ class Choice:
 
 _current = Choice()
 _snapshots: tempfile.TemporaryDirectory[str] | None = None
+_originals: dict[str, Path] = {}  # of the snapshots
 
 
 class Chosen:
@@ -76,15 +80,16 @@ def use(*specs: str, **entries: str) -> Chosen:
     for spec in specs:
         if not isinstance(spec, str):
             raise TypeError(f"[use] spec is a {type(spec).__name__}, expected text")
-        for part in spec.split(","):
+        whole = spec.endswith(SOURCES) and Path(spec).is_file()  # with a comma in its name
+        for part in [spec] if whole else spec.split(","):
             name, equals, value = part.strip().partition("=")
-            if equals:
-                choice = _pick(choice, name, value)
-            elif name.endswith(_SOURCE):
+            if whole or (name.endswith(SOURCES) and not equals):
                 from . import own
 
-                for op in own.build(Path(name)).ops:
-                    choice = _pick(choice, op, name)
+                for op in own.build(Path(part.strip())).ops:
+                    choice = _pick(choice, op, part.strip())
+            elif equals:
+                choice = _pick(choice, name, value)
             else:
                 choice = _pick_table(choice, name)
     for name, value in entries.items():
@@ -100,7 +105,7 @@ def _pick_table(choice: Choice, name: str) -> Choice:
         return replace(choice, table=name)
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
     raise ValueError(
-        f"[use] table is {name!r}, expected cpu, reference, a file .cpp or name=value{hint}"
+        f"[use] table is {name!r}, expected cpu, reference, name=value or a file .cpp, .cc or .cxx{hint}"
     )
 
 
@@ -127,7 +132,7 @@ def _find(op: str, value: str) -> str:
         raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
     if value.endswith(_SUFFIX) and op in _OPS:
         return _snapshot(op, Path(value))
-    if value.endswith(_SOURCE) and op in _OPS:
+    if value.endswith(SOURCES) and op in _OPS:
         from . import own, trial  # loaded only where somebody brings a kernel
 
         plugin = own.build(Path(value))
@@ -150,7 +155,7 @@ def find_rung(op: str, value: str) -> str:
     near = [(o, rung) for o, rung in there if o == op] or there
     known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near)
     raise ValueError(
-        f"[use] {op} is {value!r}, expected isa=..., a file {_SOURCE} or {_SUFFIX}, or a rung: {known}"
+        f"[use] {op} is {value!r}, expected isa=..., a file .cpp, .cc, .cxx or .so, or a rung: {known}"
     )
 
 
@@ -161,9 +166,11 @@ def _snapshot(op: str, library: Path) -> str:
         _snapshots = tempfile.TemporaryDirectory(prefix="baregrad-")
     folder = tempfile.mkdtemp(dir=_snapshots.name)
     try:
-        return str(shutil.copy(library, folder))
+        copy = str(shutil.copy(regular("use", library), folder))
     except OSError as error:
         raise ValueError(f"[use] {op}: {library}: {error.strerror}") from error
+    _originals[copy] = library
+    return copy
 
 
 def _apply(choice: Choice) -> None:
@@ -181,7 +188,13 @@ def _apply(choice: Choice) -> None:
     for where, alternatives in libraries.items():
         if backend.why_absent(where) is None:
             extension: Any = backend.device(where).table.own
-            extension.select(choice.isa if where == "cpu" else "", alternatives)
+            try:
+                extension.select(choice.isa if where == "cpu" else "", alternatives)
+            except ValueError as error:
+                sentence = str(error)
+                for copy, library in _originals.items():
+                    sentence = sentence.replace(copy, str(library))
+                raise ValueError(sentence) from None
     backend.kernels.active = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
     _current = choice
 
@@ -197,7 +210,12 @@ def _named(variable: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{variable}={os.environ[variable]}: {error}") from None
+        sentence = f"{variable}={os.environ[variable]}: {error}"
+        # The command line imports us before it can catch anything; "-m" is python -m baregrad.
+        if Path(sys.argv[0]).name in ("baregrad", "-m"):
+            print(f"baregrad: {sentence}", file=sys.stderr)
+            sys.exit(2)
+        raise ValueError(sentence) from None
 
 
 def use_environment() -> None:

@@ -62,7 +62,11 @@ def zeros(
 ) -> Tensor:
     """Zeros of a shape: bg.zeros(2, 3) or bg.zeros((2, 3))."""
     return full(
-        sizes("zeros", size), 0, _dtype("zeros", dtype), device=device, requires_grad=requires_grad
+        _shape("zeros", *size),
+        0,
+        _dtype("zeros", dtype),
+        device=device,
+        requires_grad=requires_grad,
     )
 
 
@@ -71,7 +75,7 @@ def ones(
 ) -> Tensor:
     """Ones of a shape: bg.ones(2, 3) or bg.ones((2, 3))."""
     return full(
-        sizes("ones", size), 1, _dtype("ones", dtype), device=device, requires_grad=requires_grad
+        _shape("ones", *size), 1, _dtype("ones", dtype), device=device, requires_grad=requires_grad
     )
 
 
@@ -191,10 +195,11 @@ def randperm(n: int, *, device: str = "cpu") -> Tensor:
     return tensor(generator().permutation(n), int64, device=device)
 
 
-def _shape(op: str, size: int | Sequence[int]) -> Shape:
-    shape = sizes(op, (size,))
+def _shape(op: str, *size: int | Sequence[int]) -> Shape:
+    shape = sizes(op, size)
     if shape and min(shape) < 0:
         raise ValueError(f"[{op}] size is {shape}, expected lengths of at least 0")
+    _expect_possible(op, math.prod(shape))
     return shape
 
 

@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
+from .choice import SOURCES
 from .native import _cpu
+from .reading import regular
 
 SUFFIX = ".cpp"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
 # Contraction: a * b + c is rounded once where the CPU can, which the bounds of all cases allow.
-_FLAGS = ("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC")
+# Werror: a kind that a switch leaves out would be an illegal instruction.
+_FLAGS = (
+    *("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-Werror=switch"),
+)
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
@@ -47,28 +54,30 @@ def build(source: Path, isa: str = "") -> Plugin:
     `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
     ValueError, with the compiler's words, if it does not compile or fills no slot.
     """
-    text, slots, wrapper = wrapped(source)
+    text, slots, fill = wrapped(source)
     what = f"{source.resolve()}\0{isa}\0{text}"
     folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
     plugin = Plugin(source, folder / f"{source.stem}.so", slots)
     if not plugin.library.exists():
         folder.mkdir(exist_ok=True)
         half = plugin.library.with_suffix(".half")  # appears under its name when it is whole
-        arguments = [*flags(isa), *folders(source), "-shared", "-o", str(half)]
-        compile_cpp(f"[use] {source}", wrapper, *arguments)
+        arguments = [*flags(isa), *included(source), "-shared", "-o", str(half)]
+        compile_cpp(f"[use] {source}", fill, *arguments)
         half.replace(plugin.library)
     return plugin
 
 
 def wrapped(source: Path) -> tuple[str, tuple[str, ...], str]:
-    """The text of `source`, the slots that it fills, and the text of a plug-in that includes it."""
+    """The text of `source`, the slots that it fills, and what a plug-in has behind it."""
+    if source.suffix not in SOURCES:
+        raise ValueError(
+            f"[use] {source} is no C++ by its name, expected one that ends in .cpp, .cc or .cxx"
+        )
     try:
-        text = source.read_text()
+        text = regular("use", source).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
-    slots, fill = _slots(source, _NOT_CODE.sub("", text))
-    includes = (HEADERS / "kernels.h", HEADERS / "plain.h", source.resolve())
-    return text, slots, "".join(f'#include "{name}"\n' for name in includes) + fill
+    return text, *_slots(source, _NOT_CODE.sub("", text))
 
 
 def flags(isa: str) -> list[str]:
@@ -77,9 +86,11 @@ def flags(isa: str) -> list[str]:
     return [*_FLAGS, f"-march={machine}"] if machine else [*_FLAGS]
 
 
-def folders(source: Path) -> list[str]:
-    """Where the compiler looks for what a plug-in includes."""
-    return ["-I", str(HEADERS), "-I", str(source.resolve().parent)]
+def included(source: Path) -> list[str]:
+    """What a plug-in begins with, as options: in a line of code no name could have a quote."""
+    headers = (HEADERS / "kernels.h", HEADERS / "plain.h", source.resolve())
+    includes = [word for header in headers for word in ("-include", str(header))]
+    return ["-I", str(HEADERS), "-I", str(source.resolve().parent), *includes]
 
 
 def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
@@ -100,8 +111,11 @@ def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
         body = "\n  ".join(["using namespace baregrad;", *lines])
         fill = f"void baregrad_plugin(baregrad::Kernels* table) {{\n  {body}\n}}\n"
     if not filled:
+        known, names = ("gemm_plain", *_cpu.SLOTS), re.findall(r"(\w+)\s*\(", code)
+        near = [match for name in names for match in get_close_matches(name, known, 1, 0.8)]
         raise ValueError(
-            f"[use] {source} defines no slot, expected gemm_plain or one of {', '.join(_cpu.SLOTS)}"
+            f"[use] {source} defines no slot, expected {', '.join(dict.fromkeys(near)) or known[0]} "
+            "or another of csrc/kernels.h; `baregrad new` writes one"
         )
     return tuple(filled), fill
 
@@ -113,20 +127,25 @@ def _place() -> Path:
     return Path(_folder.name)
 
 
-def compiler(what: str) -> str:
-    """The C++ compiler that is used here. ValueError, which begins with `what`, if there is none."""
-    names = (os.environ.get("CXX", ""), "g++", "c++", "clang++")
-    found = next((found for name in names if name and (found := shutil.which(name))), None)
+def compiler(what: str) -> tuple[str, ...]:
+    """The C++ compiler that is used here, with the options of $CXX.
+
+    ValueError, which begins with `what`, if there is none.
+    """
+    asked = shlex.split(os.environ.get("CXX", ""))  # as in make
+    names = asked[:1] or ("g++", "c++", "clang++")
+    found = next((found for name in names if (found := shutil.which(name))), None)
     if found is None:
-        raise ValueError(f"{what}: there is no C++ compiler, expected g++, clang++ or $CXX")
-    return found
+        missing = f"$CXX, {asked[0]!r}, is not here" if asked else "there is no C++ compiler"
+        raise ValueError(f"{what}: {missing}, expected g++, clang++ or another in $CXX")
+    return found, *asked[1:]
 
 
 def compile_cpp(what: str, text: str, *arguments: str) -> str:
     """What the compiler prints when it is given `text`. ValueError, as above, if it refuses it."""
     try:
         done = subprocess.run(
-            [compiler(what), *arguments, "-x", "c++", "-"], input=text,
+            [*compiler(what), *arguments, "-x", "c++", "-"], input=text,
             capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,14 @@ _RATIO = 20  # and beyond it how many times its size: MNIST unpacks to 5 times i
 def most(path: str | os.PathLike[str]) -> int:
     """How many bytes a file may unpack to: what would be more is refused before it is."""
     return max(_ROOM, _RATIO * os.path.getsize(path))
+
+
+def regular(op: str, path: str | os.PathLike[str]) -> Path:
+    """The path. ValueError for a pipe or a device, where reading may wait for ever."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder has Python's own OSError
+        raise ValueError(f"[{op}] {path} is a device or a pipe, expected a file")
+    return Path(path)
 
 
 class InPieces:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from .reading import regular
+
 Column = Sequence[str]
 _LONGEST_LINE = 1_000_000  # characters: no table of a person's has longer ones
 
 
 def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
     """The columns of a table by the names in its first line."""
+    regular("from_csv", path)
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(_lines(file), strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .reading import regular
 from .typing import NDArray
 from .writing import replacing
 
@@ -58,7 +59,7 @@ def _open(op: str, path: Path) -> tuple[Any, dict[str, str], int]:
     """A safetensors file that safetensors itself has checked, its text, and where its data begins."""
     from safetensors import SafetensorError, safe_open
 
-    with path.open("rb") as beginning:  # the OSError of a missing file is Python's own
+    with regular(op, path).open("rb") as beginning:  # the OSError of a missing file is Python's own
         start = beginning.read(512)
     length = int.from_bytes(start[:8], "little")
     try:

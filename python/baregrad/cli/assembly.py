@@ -45,8 +45,8 @@ def targets() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _machine(compiler: str) -> str:
-    command = [compiler, "-dumpmachine"]
+def _machine(compiler: tuple[str, ...]) -> str:
+    command = [*compiler, "-dumpmachine"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     machine = done.stdout.partition("-")[0]
     machine = _OTHER_NAMES.get(machine, machine)
@@ -70,15 +70,15 @@ def of_slots(op: str, slots: Sequence[str], isa: str) -> Listing:
 def of_file(source: Path, isa: str) -> Listing:
     """A kernel of one's own or a rung, compiled as `use` has it compiled."""
     text = own.wrapped(source)[2]
-    return _compile(f"[use] {source}", text, own.flags(isa), own.folders(source))
+    return _compile(f"[use] {source}", text, own.flags(isa), own.included(source))
 
 
-def _compile(what: str, text: str, flags: Sequence[str], folders: Sequence[str] = ()) -> Listing:
+def _compile(what: str, text: str, flags: Sequence[str], before: Sequence[str] = ()) -> Listing:
     compiler = own.compiler(what)
     quiet = ("-w", *_SYNTAX.get(_machine(compiler), ()))
-    assembly = own.compile_cpp(what, text, *flags, *quiet, *folders, "-S", "-o", "-")
+    assembly = own.compile_cpp(what, text, *flags, *quiet, *before, "-S", "-o", "-")
     version = re.findall(r"\d+\.[\d.]*\d", "".join(re.findall(r"\.ident.*", assembly)))
-    name = Path(compiler).name
+    name = Path(compiler[0]).name
     return Listing(" ".join([name, *version[-1:]]), tuple(flags), assembly)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cases import OPS
+from ..choice import SOURCES
 from ..own import HEADERS, SUFFIX
 
 HELP = "write a right and naive kernel into a file, to make it faster"
@@ -22,8 +23,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the first rung of the op's ladder. ArgumentTypeError for a file that is there."""
-    if args.file.suffix != SUFFIX:
-        raise argparse.ArgumentTypeError(f"argument file: {args.file}, expected a name.cpp")
+    if args.file.suffix not in SOURCES:
+        raise argparse.ArgumentTypeError(
+            f"argument file: {args.file}, expected a name that ends in .cpp, .cc or .cxx"
+        )
     rung = min((HEADERS / "ladder").glob(f"{args.op}_0_*{SUFFIX}"))
     text = rung.read_text().replace('"../kernels.h"', '"kernels.h"')
     try:

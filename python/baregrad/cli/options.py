@@ -82,7 +82,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         help="digits, mnist, cifar100, an .npz, a .csv",
     )
     group.add_argument(
-        "--data-dir", metavar="DIR", help="where the files of mnist and cifar100 are"
+        "--data-dir",
+        metavar="DIR",
+        help="where the files of mnist and cifar100 are, default: $BAREGRAD_DATA, ~/.cache/baregrad",
     )
     group.add_argument("--target", metavar="COLUMN", help="what to predict, of a .csv")
     group.add_argument(
@@ -117,9 +119,10 @@ def load_data(args: argparse.Namespace, encoding: Mapping[str, Any] | None = Non
 
 def writable(option: str, path: Path) -> None:
     """Make the folder of `path` if need be and see that a file can be made there: now, not later."""
-    if path.is_dir():
+    if path.is_dir() or path.is_fifo():
+        kind = "folder" if path.is_dir() else "pipe"
         raise argparse.ArgumentTypeError(
-            f"argument {option}: {str(path)!r} is a folder, expected a file"
+            f"argument {option}: {str(path)!r} is a {kind}, expected a file"
         )
     folder = Path(os.path.realpath(path)).parent
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..reading import most
+from ..reading import most, regular
 from ..typing import NDArray, Shape
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def read_picture(path: Path, shape: Shape, ink: int | None) -> NDArray:
     """
     from PIL import Image, ImageOps, PngImagePlugin
 
+    regular("predict", path)
     PngImagePlugin.MAX_TEXT_MEMORY = _MOST_TEXT
     channels, height, width = shape
     try:

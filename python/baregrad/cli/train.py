@@ -77,6 +77,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> None:
     splits = options.load_data(args)
+    if len(splits.classes) == 1:
+        raise argparse.ArgumentTypeError(
+            f"argument --data: every sample of {args.data!r} is of class {splits.classes[0]!r}, "
+            "expected two classes or more"
+        )
     said = models.preprocessing(splits, flat=args.model != "cnn")
     train, valid, test = (
         models.prepared_set(part, said) for part in (splits.train, splits.valid, splits.test)
@@ -103,6 +108,8 @@ def _train(args: argparse.Namespace) -> None:
             checkpoint=args.checkpoint,
             resume=args.resume,
         )
+    except ValueError as error:  # of a checkpoint
+        raise ValueError(str(error).replace("T_max of CosineAnnealingLR", "--epochs")) from error
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(_what_next(str(stop), args.checkpoint)) from None
     seconds = time.perf_counter() - start

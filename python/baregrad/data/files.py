@@ -39,8 +39,8 @@ def find(
         import pooch
     except ImportError:
         raise FileNotFoundError(
-            f"[{op}] its files are not in {looked}, expected them there, or pip install pooch: "
-            f"then they are downloaded from {url}"
+            f"[{op}] its files are not in {looked}, expected them there, or "
+            f'pip install "baregrad[data]": then they are downloaded from {url}'
         ) from None
     store = pooch.create(cache() / op, url, registry=dict(sha256), retry_if_failed=2)
     try:

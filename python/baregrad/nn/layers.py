@@ -6,7 +6,7 @@ import math
 
 from ..blank import numbers
 from ..ops.arguments import integer
-from ..ops.conv2d import Pair, pair
+from ..ops.conv2d import Pair, pair, width
 from ..tensor import Tensor
 from . import (
     functional as F,  # noqa: N812
@@ -68,8 +68,7 @@ class Conv2d(Module):
                 )
         window = pair("Conv2d", "kernel_size", kernel_size)
         pair("Conv2d", "stride", stride), pair("Conv2d", "dilation", dilation)
-        if padding not in ("same", "valid"):
-            pair("Conv2d", "padding", padding, 0)  # type: ignore[arg-type]
+        width("Conv2d", padding)
         fan_in = in_channels // groups * math.prod(window)
         self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)
         self.bias = _uniform(fan_in, out_channels) if bias else None

@@ -37,4 +37,12 @@ def binary_xent(p: Tensor, target: Tensor) -> Tensor:
 
     Source: lecture 000, slide 3. The target is data: it gets no gradient.
     """
+    if p.device == "cpu" and p.array.size:  # elsewhere it would mean to wait for the device
+        k, axes = kernels(p.array), tuple(range(p.ndim))
+        low, high = (float(end(p.array, axes)) for end in (k.reduce_min, k.reduce_max))
+        if low < 0 or high > 1:
+            raise ValueError(
+                f"[binary_cross_entropy] input has values from {low:g} to {high:g}, expected 0 to 1: "
+                "binary_cross_entropy_with_logits takes any"
+            )
     return BinaryXent.apply(p, target.detach())

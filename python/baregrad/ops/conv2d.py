@@ -54,12 +54,26 @@ class Conv2d(Function):
 
 def pair(op: str, name: str, value: Pair, least: int = 1) -> tuple[int, ...]:
     """An integer for both directions, or one for each. ValueError for one below `least`."""
-    found = sizes(op, value) if isinstance(value, (tuple, list)) else sizes(op, (value,)) * 2
+    try:
+        found = sizes(op, value) if isinstance(value, (tuple, list)) else sizes(op, (value,)) * 2
+    except TypeError:
+        raise TypeError(f"[{op}] {name} is {value!r}, expected an integer or two") from None
     if len(found) != 2:
-        raise ValueError(f"[{op}] {name} is {found}, expected one integer or two")
+        raise ValueError(f"[{op}] {name} is {found}, expected an integer or two")
     if min(found) < least:
         raise ValueError(f"[{op}] {name} is {found}, expected 2 integers of at least {least}")
     return found
+
+
+def width(op: str, padding: Pair | str) -> str | tuple[int, ...]:
+    """padding, if it is 'same' or 'valid', else as a pair of widths."""
+    if not isinstance(padding, str):
+        return pair(op, "padding", padding, 0)
+    if padding not in ("same", "valid"):
+        raise ValueError(
+            f"[{op}] padding is {padding!r}, expected an integer or two, 'same' or 'valid'"
+        )
+    return padding
 
 
 def conv2d(
@@ -90,11 +104,10 @@ def conv2d(
             f"a weight of shape {weight.shape}"
         )
     step, apart = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
-    if isinstance(padding, str):
-        x, width = _named_padding(x, weight, step, padding, apart)
-    else:
-        width = pair("conv2d", "padding", padding, 0)
-    options = {"stride": step, "padding": width, "dilation": apart, "groups": groups}
+    border = width("conv2d", padding)
+    if isinstance(border, str):
+        x, border = _named_padding(x, weight, step, border, apart)
+    options = {"stride": step, "padding": border, "dilation": apart, "groups": groups}
     if not fuses(activation) and bias is not None:
         return activated(Conv2d.apply(x, weight, bias, **options), None, activation)
     return activated(Conv2d.apply(x, weight, **options), bias, activation)
@@ -106,8 +119,6 @@ def _named_padding(
     """x, and the width around it: an even window needs one row more below than above."""
     if padding == "valid":
         return x, (0, 0)
-    if padding != "same":
-        raise ValueError(f"[conv2d] padding is {padding!r}, expected integers, 'same' or 'valid'")
     if stride != (1, 1):
         raise ValueError(f"[conv2d] stride is {stride}, expected 1 with padding 'same'")
     high, wide = (d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))

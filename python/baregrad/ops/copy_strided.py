@@ -124,11 +124,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     axis = dimension("cat", dim, found[0].ndim)
     for i, x in enumerate(found):
         rest, first = (t.shape[:axis] + t.shape[axis + 1 :] for t in (x, found[0]))
-        if x.ndim != found[0].ndim or rest != first or x.ndim == 0:
-            like = f" but for dimension {axis}" if x.ndim else ": use bg.stack"
-            raise ValueError(
-                f"[cat] tensors[{i}] has shape {x.shape}, expected {found[0].shape}{like}"
-            )
+        if x.ndim == 0:
+            raise ValueError(f"[cat] tensors[{i}] has shape (), expected an axis: use bg.stack")
+        if x.ndim != found[0].ndim or rest != first:
+            like = f"{found[0].shape} but for dimension {axis}"
+            raise ValueError(f"[cat] tensors[{i}] has shape {x.shape}, expected {like}")
     return Cat.apply(*found, axis=axis)
 
 

@@ -64,6 +64,10 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         raise ValueError(f"[matmul] operands have shapes {a.shape} and {b.shape}, expected no ()")
     if a.dtype != b.dtype and a.dtype.kind == "f":
         same_floats("matmul", a=a, b=b)
+    k = a.shape[-1]
+    if b.shape[-2:][0] != k:
+        expected = f"({k},)" if b.ndim == 1 else f"({k}, n)" if b.ndim == 2 else f"(..., {k}, n)"
+        raise ValueError(f"[matmul] b has shape {b.shape}, expected {expected}")
     if a.ndim == 1:
         out = matmul(a.reshape(1, -1), b)
         return out.reshape(out.shape[:-1] if b.ndim == 1 else (*out.shape[:-2], out.shape[-1]))

@@ -66,11 +66,13 @@ def counts(
     op: str, name: str, value: Sequence[int], least: int, length: int = 2
 ) -> tuple[int, ...]:
     """`value`, if it is `length` integers of at least `least`."""
-    found = tuple(index(v) for v in value)
+    expected = f"{length} integers of at least {least}"
+    try:
+        found = tuple(index(v) for v in value)
+    except TypeError:
+        raise TypeError(f"[{op}] {name} is {value!r}, expected {expected}") from None
     if len(found) != length or min(found) < least:
-        raise ValueError(
-            f"[{op}] {name} is {shape_text(found)}, expected {length} integers of at least {least}"
-        )
+        raise ValueError(f"[{op}] {name} is {shape_text(found)}, expected {expected}")
     return found
 
 
