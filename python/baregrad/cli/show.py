@@ -93,7 +93,7 @@ def _loop(args: argparse.Namespace, stem: str, slots: list[str], kind: str) -> t
 def _own(op: str, spec: str) -> tuple[str, Path]:
     """What a rung or a file is called, and where it is."""
     name, _, value = spec.rpartition("=")
-    if value.endswith(own.SUFFIX):
+    if value.endswith(choice.SOURCES):
         source = Path(value)
         ops = {_cpu.SLOTS[slot] for slot in own.wrapped(source)[1]}
         if op not in ops or name not in ("", op):
@@ -103,7 +103,7 @@ def _own(op: str, spec: str) -> tuple[str, Path]:
         return f"{op}={value}", source
     if name != op:
         raise argparse.ArgumentTypeError(
-            f"argument --use: {spec!r}, expected a rung, {op}=ladder/..., or a file {own.SUFFIX}"
+            f"argument --use: {spec!r}, expected a rung, {op}=ladder/..., or a .cpp file"
         )
     rung = choice.find_rung(op, value)
     return f"{op}=ladder/{rung}", own.HEADERS / "ladder" / f"{op}_{rung}{own.SUFFIX}"
