@@ -56,7 +56,7 @@ def functions() -> Iterator[tuple[str, str]]:
 
 
 def methods() -> Iterator[tuple[str, str]]:
-    names = {name for name in dir(bg.Tensor) if not name.startswith("_")}
+    names = {name for name in dir(bg.ones(1)) if not name.startswith("_")}
     for name in sorted(names, key=lambda name: (name.lower(), name)):
         thing = inspect.getattr_static(bg.Tensor, name)
         if thing is not getattr(bg, name, None):

@@ -163,7 +163,10 @@ def test_without_a_compiler_it_says_so(
     with pytest.raises(SystemExit):
         main(["show", "gemm", "--asm", "avx2"])
     error = capsys.readouterr().err
-    assert error == "baregrad: [show]: there is no C++ compiler, expected g++, clang++ or another in $CXX\n"
+    assert (
+        error
+        == "baregrad: [show]: there is no C++ compiler, expected g++, clang++ or another in $CXX\n"
+    )
 
 
 def test_the_flags_are_those_of_the_build() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .backend import kernels
+from .hints import Missing
 from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .typing import Array, Shape
 
@@ -102,9 +103,10 @@ class Function:
         out = inputs[0]._made(array, self)
         self.parents = tuple([(t.grad_fn or t) if t.requires_grad else None for t in inputs])
         self.shapes = tuple([t.shape for t in inputs])
-        saved = set(map(id, self.saved))
-        watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
-        self._versions = tuple([(version, version.number) for version in watched])
+        if self.saved:
+            saved = set(map(id, self.saved))
+            watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
+            self._versions = tuple([(version, version.number) for version in watched])
         return out
 
     def _recall(self) -> None:
@@ -123,9 +125,7 @@ class Function:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
-    def __getattr__(self, name: str) -> Any:
-        instead = "; .parents are the Functions and leaves it came from"
-        raise AttributeError(f"{self!r} has no {name!r}{instead * (name == 'next_functions')}")
+    next_functions = Missing("next_functions", ".parents, the Functions and leaves it came from,")
 
 
 def backward(

@@ -1,5 +1,9 @@
 """What to write instead of a name that Tensor does not have."""
 
+from __future__ import annotations
+
+from typing import NoReturn
+
 INSTEAD = {
     "bmm": "x @ y",
     "copy": "x.clone()",
@@ -19,3 +23,16 @@ INSTEAD = {
     "type": "x.to(dtype)",
     "where": "bg.where(condition, x, y)",
 }
+
+
+class Missing:
+    """The place of such a name: to ask for it is an AttributeError that says what to write."""
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.name, self.instead = name, instead
+
+    def __get__(self, owner: object, kind: type) -> NoReturn:
+        raise AttributeError(
+            f"{kind.__name__} has no {self.name!r}; write {self.instead} instead; docs/api.md lists "
+            "what it has"
+        )

@@ -12,7 +12,7 @@ import numpy as np
 from . import autograd, ops
 from .backend import Backend, backend_of, device as find_device, kernels
 from .devices import Device
-from .hints import INSTEAD
+from .hints import INSTEAD, Missing
 from .methods import Methods
 from .ops.arguments import dimension, function, known_dtype, operand
 from .protocols import Protocols
@@ -357,14 +357,12 @@ class Tensor(Methods, Protocols):
         """Whether each element is other than 0."""
         return self.to(bool_)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        instead = f"write {INSTEAD[name]} instead; " if name in INSTEAD else ""
-        raise AttributeError(
-            f"Tensor has no {name!r}; {instead}docs/api.md lists what it has, and x.numpy() is the "
-            "way to everything else outside the graph"
-        )
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in INSTEAD]
+
+
+for _name in INSTEAD:  # no __getattr__, with which Python finds every other name more slowly
+    setattr(Tensor, _name, Missing(_name, INSTEAD[_name]))
 
 
 class Hook:

@@ -19,14 +19,9 @@ class Unary(Function):
     kind: ClassVar[str]
 
     def forward(self, x: Array, **options: Any) -> Array:
-        out = getattr(kernels(x), f"{self.kind}_forward")(x, **options)
-        self.options = options
-        self.keep(x, out)
+        out = getattr(kernels(x), self.kind + "_forward")(x, **options)
+        self.options, self.saved = options, (out,)
         return out
-
-    def keep(self, x: Array, out: Array) -> None:
-        """Save what backward needs."""
-        self.save(out)
 
     def backward(self, dout: Array) -> tuple[Array]:
         (saved,) = self.saved
@@ -36,15 +31,19 @@ class Unary(Function):
 class UnaryOfInput(Unary):
     """Its derivative is worked out from its input."""
 
-    def keep(self, x: Array, out: Array) -> None:
+    def forward(self, x: Array, **options: Any) -> Array:
+        out = super().forward(x, **options)
         self.save(x)
+        return out
 
 
 class LinearUnary(Unary):
     """Its derivative does not depend on x, so nothing is saved."""
 
-    def keep(self, x: Array, out: Array) -> None:
-        pass
+    def forward(self, x: Array, **options: Any) -> Array:
+        out = super().forward(x, **options)
+        self.save()
+        return out
 
     def backward(self, dout: Array) -> tuple[Array]:
         return (getattr(kernels(dout), f"{self.kind}_backward")(dout, dout),)
