@@ -132,8 +132,8 @@ def main() -> int | None:
                 races.append(race(work, settings, args.rounds))
             result["works"].append({"work": work.name, "races": races})
             report.show(result["works"][-1])
-    if args.save:
-        report.save(result, "sizes" if args.sizes else "race")
+            if args.save:
+                report.save(result, "sizes" if args.sizes else "race")
     return int(report.refused_ours(result))
 
 

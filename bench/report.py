@@ -201,8 +201,15 @@ def latest() -> dict[str, Any] | None:
 
 
 def save(result: dict[str, Any], name: str) -> None:
-    """Keep it, every sample of it; a race is the table of the README from then on."""
+    """Keep it, every sample of it; a race is the table of the README from then on.
+
+    With what other races of this day on the same commit had beside it.
+    """
     path = HERE / "results" / f"{name}-{result['date']}.json"
+    before = json.loads(path.read_text()) if path.exists() else result
+    if before["commit"] == result["commit"]:
+        works = {work["work"]: work for work in (*before["works"], *result["works"])}
+        result = result | {"works": [*works.values()]}
     path.write_text(
         json.dumps(result, separators=(",", ":")).replace('{"file"', '\n{"file"') + "\n"
     )

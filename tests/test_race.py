@@ -252,6 +252,13 @@ def test_a_result_keeps_every_sample_and_is_the_table_of_the_readme(
     report.save(result, "race")
     report.save(result, "sizes")
     assert report.latest() == json.loads(json.dumps(result))
+
+    other = result | {"works": [{"work": "relu", "races": [made_up(1.0, 1.0)]}]}
+    report.save(other, "race")  # of the same commit: both
+    assert [work["work"] for work in report.latest()["works"]] == ["gemm 8 x 8 x 8", "relu"]
+    report.save(other | {"commit": "another"}, "race")
+    assert [work["work"] for work in report.latest()["works"]] == ["relu"]
+    report.save(result, "race")
     between = readme.read_text().split(report.BEGIN)[1].split(report.END)[0]
     assert between.strip() == report.text(result)
     assert "numpy 1" in between
