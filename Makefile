@@ -20,8 +20,12 @@ test: .venv/with-test
 deep: .venv/with-test .venv/with-deep-tools
 	cd tests && ../$(BIN)/python -m deep.prove
 
-bench: .venv/with-test
+# An hour or two, on a machine that does nothing else. Results are kept in bench/results.
+bench: .venv/with-test .venv-bench/ready
 	$(BIN)/pytest bench
+	$(BIN)/python bench/peak.py --save
+	$(BIN)/python bench/ladder.py --save
+	$(BIN)/python bench/race.py --python $(CURDIR)/.venv-bench/bin/python --save
 
 # An environment of its own, .venv-dev, where the package is editable: a change of Python is there at
 # once, one of C++ or CUDA is built at the next import. Then: .venv-dev/bin/pytest
@@ -45,10 +49,17 @@ format: .venv/tools
 wheel: dist/repaired
 
 clean:
-	rm -rf .venv .venv-dev build dist
+	rm -rf .venv .venv-bench .venv-dev build dist
 
 .venv/pip:
 	$(PYTHON) -m venv .venv
+	touch $@
+
+# Those whom we race, who need not share an environment with us.
+.venv-bench/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install -q "pip>=25.1"
+	.venv-bench/bin/pip install -q --group yardsticks
 	touch $@
 
 .venv/tools: .venv/pip pyproject.toml
