@@ -24,6 +24,7 @@ constexpr int kLanes = kVectorBytes / 4;
 typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
 typedef uint64_t Wide __attribute__((vector_size(kVectorBytes)));  // half as many, of 64 bits
+typedef uint8_t Bytes __attribute__((vector_size(kLanes)));        // a byte for each lane
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
@@ -39,8 +40,13 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
-// p[0], p[2], ...: the even ones, and nothing beyond them.
-inline Vec load_even(const float* p);
+// The lowest byte of each lane, and each byte as a lane. By itself GCC takes them one by one.
+inline Bytes narrow(Bits v);
+inline Bits widen(Bytes b);
+// a0 a2 ... b1 b3 ..., half of each
+inline Vec even_and_odd(Vec a, Vec b);
+// a0 b0 a1 b1 ... in two vectors
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high);
 
 // a * b + c, rounded once where the instruction set can.
 inline Vec fma(Vec a, Vec b, Vec c);
@@ -67,10 +73,17 @@ inline Wide even_lanes(Wide a, Wide b) {
 inline Wide odd_lanes(Wide a, Wide b) {
   return Wide(_mm512_unpackhi_epi64(__m512i(a), __m512i(b)));
 }
-inline Vec load_even(const float* p) {
+inline Bytes narrow(Bits v) { return Bytes(_mm512_cvtepi32_epi8(__m512i(v))); }
+inline Bits widen(Bytes b) { return Bits(_mm512_cvtepu8_epi32(__m128i(b))); }
+inline Vec even_and_odd(Vec a, Vec b) {
   const __m512i lanes =
       _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
-  return _mm512_permutex2var_ps(load(p), lanes, load(p + kLanes - 1));
+  return _mm512_permutex2var_ps(a, lanes, b);
+}
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+  const __m512i lanes = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  low = _mm512_permutex2var_ps(a, lanes, b);
+  high = _mm512_permutex2var_ps(a, _mm512_add_epi32(lanes, _mm512_set1_epi32(8)), b);
 }
 
 #elif BAREGRAD_VECTOR_BYTES == 32
@@ -91,9 +104,21 @@ inline Wide even_lanes(Wide a, Wide b) {
 inline Wide odd_lanes(Wide a, Wide b) {
   return Wide(_mm256_unpackhi_epi64(__m256i(a), __m256i(b)));
 }
-inline Vec load_even(const float* p) {
-  const __m256 halves = _mm256_shuffle_ps(load(p), load(p + kLanes - 1), _MM_SHUFFLE(3, 1, 2, 0));
+inline Bytes narrow(Bits v) {
+  const __m256i low = __m256i(v & 0xff);
+  const __m128i words =
+      _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+  return Bytes(_mm_cvtsi128_si64(_mm_packus_epi16(words, words)));
+}
+inline Bits widen(Bytes b) { return Bits(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(int64_t(b)))); }
+inline Vec even_and_odd(Vec a, Vec b) {
+  const __m256 halves = _mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 2, 0));
   return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(halves), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+  const __m256 near = _mm256_unpacklo_ps(a, b), far = _mm256_unpackhi_ps(a, b);
+  low = _mm256_permute2f128_ps(near, far, 0x20);
+  high = _mm256_permute2f128_ps(near, far, 0x31);
 }
 
 #else
@@ -105,10 +130,10 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = v[i];
 }
-inline Vec load_even(const float* p) {
-  Vec v;
-  for (int i = 0; i < kLanes; ++i) v[i] = p[2 * i];
-  return v;
+inline Vec even_and_odd(Vec a, Vec b) { return Vec{a[0], a[2], b[1], b[3]}; }
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+  low = Vec{a[0], b[0], a[1], b[1]};
+  high = Vec{a[2], b[2], a[3], b[3]};
 }
 #if defined(__aarch64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
@@ -119,6 +144,15 @@ inline Wide multiply_low(Wide a, Wide b) {
 #elif defined(__x86_64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) { return _mm_sqrt_ps(v); }
+inline Bytes narrow(Bits v) {
+  const __m128i words = _mm_packs_epi32(__m128i(v & 0xff), __m128i(v & 0xff));
+  return Bytes(_mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
+}
+inline Bits widen(Bytes b) {
+  const __m128i none = _mm_setzero_si128();
+  const __m128i words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(int32_t(b)), none);
+  return Bits(_mm_unpacklo_epi16(words, none));
+}
 inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm_mul_epu32(__m128i(a), __m128i(b))); }
 #else
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
@@ -127,6 +161,10 @@ inline Vec sqrt(Vec v) {
   return v;
 }
 inline Wide multiply_low(Wide a, Wide b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+#endif
+#if !defined(__x86_64__)
+inline Bytes narrow(Bits v) { return __builtin_convertvector(v & 0xff, Bytes); }
+inline Bits widen(Bytes b) { return __builtin_convertvector(b, Bits); }
 #endif
 inline Wide even_lanes(Wide a, Wide b) { return Wide{a[0], b[0]}; }
 inline Wide odd_lanes(Wide a, Wide b) { return Wide{a[1], b[1]}; }
@@ -163,6 +201,44 @@ inline void store_upto(float* p, Vec v, int64_t n) {
     store(p, v);
   else
     store_n(p, v, n);
+}
+
+// p[0], p[2], ... in the first n lanes, and nothing of memory beyond them; `fill` in the others.
+inline Vec load_even(const float* p, int64_t n, float fill) {
+  if (n >= kLanes) return even_and_odd(load(p), load(p + kLanes - 1));
+  if (n == 0) return broadcast(fill);
+  const int64_t beyond = 2 * n > kLanes ? 2 * n - kLanes : 0;
+  return even_and_odd(load_n(p, least(2 * n - 1, kLanes), fill),
+                      load_n(p + kLanes - 1, beyond, fill));
+}
+// a0 b0 a1 b1 ... to memory, of the first n lanes.
+inline void store_pairs(float* p, Vec a, Vec b, int64_t n) {
+  Vec low, high;
+  interleave(a, b, low, high);
+  store_upto(p, low, 2 * n);
+  if (2 * n > kLanes) store_upto(p + kLanes, high, 2 * n - kLanes);
+}
+
+// The same of bytes: zeros in the other lanes.
+inline Bytes load_bytes_upto(const uint8_t* p, int64_t n) {
+#if BAREGRAD_VECTOR_BYTES == 64
+  if (n < kLanes) return Bytes(_mm_maskz_loadu_epi8(first(n), p));
+#endif
+  Bytes bytes = {};
+  if (n >= kLanes)
+    __builtin_memcpy(&bytes, p, sizeof bytes);
+  else
+    for (int64_t l = 0; l < n; ++l) bytes[l] = p[l];
+  return bytes;
+}
+inline void store_bytes_upto(uint8_t* p, Bytes bytes, int64_t n) {
+#if BAREGRAD_VECTOR_BYTES == 64
+  if (n < kLanes) return _mm_mask_storeu_epi8(p, first(n), __m128i(bytes));
+#endif
+  if (n >= kLanes)
+    __builtin_memcpy(p, &bytes, sizeof bytes);
+  else
+    for (int64_t l = 0; l < n; ++l) p[l] = bytes[l];
 }
 
 // Combines the lanes pairwise, halves first: log2(kLanes) roundings, in a fixed order.

@@ -4,8 +4,6 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
-
 // The largest so far of the windows of kLanes neighbouring outputs.
 struct Largest {
   Vec value;
@@ -41,11 +39,29 @@ void maxpool2d_forward(const float* x, float* out, uint8_t* places, Pool2dSize s
                                     -__builtin_inff()),
                          uint32_t(i * s.kw + j));
         store_upto(out + row * s.ow + ox, largest.value, n);
-        const Bytes narrow = __builtin_convertvector(largest.place, Bytes);
-        __builtin_memcpy(places + row * s.ow + ox, &narrow, uint64_t(n));
+        store_bytes_upto(places + row * s.ow + ox, narrow(largest.place), n);
       }
     }
   });
+}
+
+// Whether windows are two columns wide and side by side, all inside the image and none over another.
+inline bool are_pairs(const Pool2dSize& s) {
+  return s.kw == 2 && s.stride_w == 2 && s.pad_w == 0 && 2 * s.ow <= s.w && s.stride_h >= s.kh &&
+         s.pad_h == 0 && s.oh > 0 && (s.oh - 1) * s.stride_h + s.kh <= s.h;
+}
+
+// One row of a row of such windows, whose left cells have the number `cell`: places (n,), dout (n,)
+// -> dx (2 n,)
+inline void gradients_of_pairs(const uint8_t* places, const float* dout, uint32_t cell, float* dx,
+                               int64_t n) {
+  for (int64_t j = 0; j < n; j += kLanes) {
+    const int64_t width = least(n - j, kLanes);
+    const Bits place = widen(load_bytes_upto(places + j, width));
+    const Bits d = bits(load_upto(dout + j, width));
+    store_pairs(dx + 2 * j, floats(d & Bits(place == cell)), floats(d & Bits(place == cell + 1)),
+                width);
+  }
 }
 
 // places (planes, oh, ow), dout (planes, oh, ow) -> dx (planes, h, w), each plane by one thread,
@@ -54,10 +70,19 @@ void maxpool2d_backward(const uint8_t* places, const float* dout, float* dx, Poo
   const int64_t plane = s.h * s.w, pixels = s.oh * s.ow;
   const int64_t grain = kElementwiseGrain / (plane + pixels + 1) + 1;
   const uint32_t kw = uint32_t(least(s.kw, 256));  // a division of 32 bits; places are below 256
+  const bool pairs = are_pairs(s), fill = !pairs || s.oh * s.kh < s.h || 2 * s.ow < s.w;
   parallel_for(s.planes, grain, [=](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       float* image = dx + p * plane;
-      for (int64_t q = 0; q < plane; ++q) image[q] = 0.f;
+      if (fill)
+        for (int64_t q = 0; q < plane; ++q) image[q] = 0.f;
+      if (pairs) {
+        for (int64_t oy = 0, q = p * pixels; oy < s.oh; ++oy, q += s.ow)
+          for (int64_t i = 0; i < s.kh; ++i)
+            gradients_of_pairs(places + q, dout + q, uint32_t(2 * i),
+                               image + (oy * s.stride_h + i) * s.w, s.ow);
+        continue;
+      }
       for (int64_t oy = 0, q = p * pixels; oy < s.oh; ++oy)
         for (int64_t ox = 0; ox < s.ow; ++ox, ++q) {
           const int64_t y = oy * s.stride_h - s.pad_h + places[q] / kw;

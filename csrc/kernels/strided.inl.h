@@ -71,25 +71,17 @@ inline Vec load_steps(const float* p, int64_t step, int64_t n) {
   return load(lane);
 }
 
-typedef uint8_t Bytes __attribute__((vector_size(kLanes)));
-
 // The same of bytes, as lanes of all ones where the byte is not 0.
 inline Int load_bools(const uint8_t* p, int64_t step, int64_t n) {
+  if (step == 1) return widen(load_bytes_upto(p, n)) != 0;
   Bytes bytes = {};
-  if (step == 1 && n >= kLanes)
-    __builtin_memcpy(&bytes, p, sizeof bytes);
-  else
-    for (int l = 0; l < least(n, kLanes); ++l) bytes[l] = p[l * step];
-  return __builtin_convertvector(bytes, Int) != 0;
+  for (int l = 0; l < least(n, kLanes); ++l) bytes[l] = p[l * step];
+  return widen(bytes) != 0;
 }
 
 // The first n lanes, each 0 or all ones, to bytes of 0 or 1. Any n beyond kLanes is a whole vector.
 inline void store_bools(uint8_t* p, Int v, int64_t n) {
-  const Bytes bytes = __builtin_convertvector(v & 1, Bytes);
-  if (n >= kLanes)
-    __builtin_memcpy(p, &bytes, sizeof bytes);
-  else
-    for (int l = 0; l < n; ++l) p[l] = bytes[l];
+  store_bytes_upto(p, narrow(Bits(v & 1)), n);
 }
 
 }  // namespace

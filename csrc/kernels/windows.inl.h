@@ -49,7 +49,7 @@ inline Span cells_inside(int64_t start, int64_t step, int64_t n, int64_t kw, int
 // p (n,) with a step between elements, in the first n lanes; `fill` in the others
 inline Vec load_spaced(const float* p, int64_t n, int64_t step, float fill) {
   if (step == 1) return n == kLanes ? load(p) : load_n(p, n, fill);
-  if (step == 2 && n == kLanes) return load_even(p);
+  if (step == 2) return load_even(p, n, fill);
   Vec v = broadcast(fill);
   for (int64_t l = 0; l < n; ++l) v[l] = p[l * step];
   return v;

@@ -104,6 +104,8 @@ CPU = [
     Fault("maxpool2d", "mixes rows and columns of a place", "uint32_t(i * s.kw + j)", "uint32_t(i * s.kh + j)"),
     Fault("maxpool2d", "keeps one gradient where windows overlap", "image[y * s.w + x] += dout[q];",
           "image[y * s.w + x] = dout[q];"),
+    Fault("maxpool2d", "gives both columns of a pair", "place == cell + 1)", "place >= cell)"),
+    Fault("maxpool2d", "leaves what lies between pairs", "2 * s.ow < s.w", "false"),
     Fault("avgpool2d", "does not count the padding", "sum / cells, n)", "sum / float((in.end - in.begin) * s.kw), n)"),
     Fault("avgpool2d", "forgets the last row of a window", "const Span in = inside(top, 1, s.kh, s.h);",
           "const Span in = inside(top, 1, s.kh - (s.kh > 2), s.h);"),
