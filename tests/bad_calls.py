@@ -113,7 +113,7 @@ def families() -> list[Bad]:
         ]  # fmt: skip
     for n in FILLED:
         rows += [
-            Bad(f"bg.{n}", lambda n=n: getattr(bg, n)(2.5), TypeError, f"[{n}] a length is no integer: (2.5,)"),
+            Bad(f"bg.{n}", lambda n=n: getattr(bg, n)(2.5), TypeError, f"[{n}] size is (2.5,), expected integers"),
             Bad(f"bg.{n}", lambda n=n: getattr(bg, n)(2, dtype="text"), TypeError, f"[{n}] dtype is 'text', expected float32"),
             Bad(f"bg.{n}", lambda n=n: getattr(bg, n)(2, device=[]), TypeError, "[device] device is a list, expected one of"),
         ]  # fmt: skip

@@ -380,9 +380,9 @@ def test_hitters_has_263_complete_rows(data_dir):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "expected unlike names, then rows"),
-        ("a,b\n", "expected unlike names, then rows"),
-        ("a,a\n1,2\n", "expected unlike names, then rows"),
+        ("", "has no rows, expected a line of names, then rows"),
+        ("a,b\n", "has no rows, expected a line of names, then rows"),
+        ("a,a\n1,2\n", "has two columns 'a', expected different names"),
         ("a,y\n1,2\n3\n", "row 2 has 1 cells, expected 2"),
         ("a;y\n1;2\n", "has no column 'y', only a;y"),
         ("a,y\n1,2\n", "of 1 rows, expected some in each part"),

@@ -107,6 +107,11 @@ def test_what_is_wrong_is_never_used(file: Path) -> None:
     [
         ("void gemm_plain(int m) { x; }", r"does not compile:\n(.*\n)*.*'x' was not declared"),
         ("void gemm(int m) {}", "does not compile"),
+        ("int main( {", r"does not compile:\n"),
+        (
+            "void baregrad_plugin(baregrad::Kernels* t) { t->gem = nullptr; }",
+            r"does not compile:\n(.*\n)*.*has no member named .gem.",
+        ),
         ("int main() {}", "defines no slot, expected gemm_plain or another of csrc/kernels.h"),
         ("void softmax_foward(int m) {}", "defines no slot, expected softmax_forward or another"),
         ("// void gemm_plain() {}", "defines no slot"),
@@ -192,6 +197,12 @@ def test_new_writes_what_check_finds_right(
     with pytest.raises(SystemExit):
         main(["new", op, str(source)])
     assert "is there already" in capsys.readouterr().err
+
+
+def test_a_kind_is_no_op_to_begin_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["new", "relu", str(tmp_path / "mine.cpp")])
+    assert capsys.readouterr().err.endswith("; relu is a kind of unary\n")
 
 
 def test_it_trains(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from baregrad import racing
 
 ROOT = Path(__file__).parent.parent
 CHEATS = Path(__file__).parent / "cheats"
@@ -273,3 +275,14 @@ def test_the_table_of_the_readme_is_the_one_that_was_measured() -> None:
     report = module("report")
     between = report.README.read_text().split(report.BEGIN)[1].split(report.END)[0]
     assert between.strip() == report.text(report.latest())
+
+
+def test_a_call_that_takes_longer_than_there_is_time_for_is_timed_once() -> None:
+    calls: list[float] = []
+
+    def slow() -> None:
+        calls.append(time.perf_counter())
+        time.sleep(0.05)
+
+    assert racing.median_time(slow, 0.01) >= 0.05
+    assert len(calls) == 2  # the first does not count

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .ops.arguments import expect_possible
 from .typing import NDArray
 
 _to_come: ContextVar[tuple[list[int], Any] | None] = ContextVar("_to_come", default=None)
@@ -34,6 +35,7 @@ def numbers(*shape: int, value: float = 0.0) -> NDArray:
     """An array of this shape for a layer to begin with, float32 and all `value`."""
     to_come = _to_come.get()
     if to_come is None:
+        expect_possible("parameter", math.prod(shape))
         return np.full(shape, value, np.float32)
     left, dtype = to_come
     left[0] -= math.prod(shape)

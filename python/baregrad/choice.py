@@ -152,11 +152,20 @@ def find_rung(op: str, value: str) -> str:
         return named[0]
     if family == "ladder" and named:
         raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
-    near = [(o, rung) for o, rung in there if o == op] or there
-    known = ", ".join(f"{o}=ladder/{rung}" for o, rung in near)
+    if not (of_op := [rung for o, rung in there if o == op]):
+        ops = sorted({o for o, _ in there})
+        raise ValueError(f"[use] {op!r} is no op, expected {_one_of(op, ops)}")
+    known = ", ".join(f"{op}=ladder/{rung}" for rung in of_op)
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a file .cpp, .cc, .cxx or .so, or a rung: {known}"
     )
+
+
+def _one_of(name: str, known: list[str]) -> str:
+    """The names that look like it, or all."""
+    from difflib import get_close_matches
+
+    return " or ".join(get_close_matches(name, known)) or ", ".join(known)
 
 
 def _snapshot(op: str, library: Path) -> str:

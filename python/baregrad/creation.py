@@ -9,7 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import device as find_device, kernels
-from .ops.arguments import NUMBERS, integer, known_dtype, number, operand, result_type, sizes
+from .ops.arguments import (
+    NUMBERS,
+    expect_possible,
+    integer,
+    known_dtype,
+    number,
+    operand,
+    result_type,
+    sizes,
+)
 from .random import generator, philox_state
 from .tensor import Tensor, float32, float64, int64, plain_array
 from .typing import NDArray, Shape
@@ -121,7 +130,7 @@ def arange(
             raise ValueError(f"[arange] {name} is {value}, expected a finite number")
     if step == 0:
         raise ValueError("[arange] step is 0, expected another number")
-    _expect_possible("arange", (last - first) // step)
+    expect_possible("arange", (last - first) // step)
     wanted = _dtype("arange", dtype, result_type(first, last, step))
     return tensor(np.arange(first, last, step).astype(wanted), device=device)
 
@@ -131,7 +140,7 @@ def linspace(
 ) -> Tensor:
     """`steps` numbers from start to end, both included, equally far apart."""
     first, last = number("linspace", "start", start), number("linspace", "end", end)
-    _expect_possible("linspace", integer("linspace", "steps", steps, 0))
+    expect_possible("linspace", integer("linspace", "steps", steps, 0))
     numbers = np.linspace(first, last, steps)
     return tensor(numbers.astype(_dtype("linspace", dtype)), device=device)
 
@@ -140,6 +149,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType = None, device: str = "cpu
     """The matrix (n, m), by default square, with ones on its diagonal and zeros elsewhere."""
     rows = integer("eye", "n", n, 0)
     columns = rows if m is None else integer("eye", "m", m, 0)
+    expect_possible("eye", rows * columns)
     return tensor(np.eye(rows, columns, dtype=_dtype("eye", dtype)), device=device)
 
 
@@ -191,7 +201,7 @@ def randint(
 
 def randperm(n: int, *, device: str = "cpu") -> Tensor:
     """0, 1, ..., n - 1 in a random order."""
-    _expect_possible("randperm", integer("randperm", "n", n, 0))
+    expect_possible("randperm", integer("randperm", "n", n, 0))
     return tensor(generator().permutation(n), int64, device=device)
 
 
@@ -199,14 +209,8 @@ def _shape(op: str, *size: int | Sequence[int]) -> Shape:
     shape = sizes(op, size)
     if shape and min(shape) < 0:
         raise ValueError(f"[{op}] size is {shape}, expected lengths of at least 0")
-    _expect_possible(op, math.prod(shape))
+    expect_possible(op, math.prod(shape))
     return shape
-
-
-def _expect_possible(op: str, elements: float) -> None:
-    # NumPy counts them in an int64, and where that wraps makes an array of none.
-    if elements >= 2**60:
-        raise ValueError(f"[{op}] would have {elements} elements, expected fewer than 2^60")
 
 
 def _dtype(op: str, dtype: DType, usual: np.dtype[Any] = float32) -> np.dtype[Any]:

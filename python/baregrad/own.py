@@ -111,6 +111,7 @@ def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
         body = "\n  ".join(["using namespace baregrad;", *lines])
         fill = f"void baregrad_plugin(baregrad::Kernels* table) {{\n  {body}\n}}\n"
     if not filled:
+        compile_cpp(f"[use] {source}", "", *flags(""), *included(source), "-fsyntax-only")
         known, names = ("gemm_plain", *_cpu.SLOTS), re.findall(r"(\w+)\s*\(", code)
         near = [match for name in names for match in get_close_matches(name, known, 1, 0.8)]
         raise ValueError(

@@ -54,11 +54,13 @@ def race(
 
 
 def median_time(call: Callable[[], object], seconds: float, least: int = 5) -> float:
-    """Of calls one after the other for so many seconds, without the first."""
+    """Of calls one after the other for so many seconds, without the first: `least` of them, unless
+    one takes longer than that.
+    """
     call()
     times: list[float] = []
     end = time.perf_counter() + seconds
-    while len(times) < least or time.perf_counter() < end:
+    while time.perf_counter() < end or not times or (len(times) < least and times[0] < seconds):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)

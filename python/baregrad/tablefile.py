@@ -29,8 +29,12 @@ def read_csv(path: str | os.PathLike[str]) -> dict[str, Column]:
             raise ValueError(
                 f"[from_csv] {path}: row {number} has {len(row)} cells, expected {len(names)}"
             )
-    if not rows or len(set(names)) < len(names):
-        raise ValueError(f"[from_csv] {path} begins {names}, expected unlike names, then rows")
+    if not rows:
+        raise ValueError(f"[from_csv] {path} has no rows, expected a line of names, then rows")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(
+            f"[from_csv] {path} has two columns {twice[0]!r}, expected different names"
+        )
     return dict(zip(names, zip(*rows, strict=True), strict=True))
 
 

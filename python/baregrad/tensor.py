@@ -382,7 +382,12 @@ def plain_array(data: Any, op: str) -> NDArray:
         raise TypeError(
             f"[{op}] data is a masked array, expected data.filled(value): its mask is lost"
         )
-    array = np.asarray(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(
+            f"[{op}] data is no array, expected rows that are alike: {error}"
+        ) from None
     dtype = known_dtype(op, array.dtype.newbyteorder("="), "data has dtype")
     if dtype == float64 and not hasattr(data, "dtype"):
         dtype = float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 
 import numpy as np
 
@@ -12,4 +13,5 @@ def about():
 
 
 def gemm():
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # a sanitizer would make a report of it
     return lambda a, b, out: np.asarray(ctypes.string_at(0))

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cases import OPS
 from ..choice import SOURCES
+from ..native import _cpu
 from ..own import HEADERS, SUFFIX
 
 HELP = "write a right and naive kernel into a file, to make it faster"
@@ -16,13 +17,19 @@ HELP = "write a right and naive kernel into a file, to make it faster"
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
     parser = subparsers.add_parser("new", description=HELP)
-    parser.add_argument("op", choices=OPS, metavar="op", help=", ".join(OPS))
+    parser.add_argument("op", help=", ".join(OPS))
     parser.add_argument("file", type=Path, help="such as my_gemm.cpp; it must not be there yet")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the first rung of the op's ladder. ArgumentTypeError for a file that is there."""
+    if args.op not in OPS:
+        kinds = {"unary": _cpu.UNARY, "binary": _cpu.BINARY, "compare": _cpu.COMPARE}
+        of = next((f"; {args.op} is a kind of {op}" for op in kinds if args.op in kinds[op]), "")
+        raise argparse.ArgumentTypeError(
+            f"argument op: {args.op!r}, expected one of {', '.join(OPS)}{of}"
+        )
     if args.file.suffix not in SOURCES:
         raise argparse.ArgumentTypeError(
             f"argument file: {args.file}, expected a name that ends in .cpp, .cc or .cxx"

@@ -80,7 +80,14 @@ def sizes(op: str, shape: Sequence[Any]) -> Shape:
     try:
         return tuple(operator.index(n) for n in lengths)
     except TypeError:
-        raise TypeError(f"[{op}] a length is no integer: {tuple(lengths)}") from None
+        raise TypeError(f"[{op}] size is {tuple(lengths)}, expected integers") from None
+
+
+def expect_possible(op: str, elements: float) -> None:
+    """ValueError for more elements than an array can have."""
+    # NumPy counts them in an int64, and where that wraps makes an array of none.
+    if elements >= 2**60:
+        raise ValueError(f"[{op}] would have {elements} elements, expected fewer than 2^60")
 
 
 def instance(op: str, name: str, value: Any, kind: Any, expected: str) -> Any:

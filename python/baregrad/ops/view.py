@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..autograd import Function
 from ..backend import backend_of
 from ..typing import Array, Shape
-from .arguments import dimension, is_contiguous, numpy_names, operand, sizes
+from .arguments import dimension, expect_possible, is_contiguous, numpy_names, operand, sizes
 from .binary import sum_to
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def expand(x: Tensor, *shape: int | Shape) -> Tensor:
     )
     if not fits or any(n < 0 for n in lengths):
         raise ValueError(f"[expand] the tensor has shape {x.shape}, which does not fit {wanted}")
+    expect_possible("expand", math.prod(lengths))
     return x if lengths == x.shape else Expand.apply(x, shape=lengths)._views(x)
 
 
