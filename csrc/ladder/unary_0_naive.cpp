@@ -34,39 +34,34 @@ double formula(UnaryKind kind, double x, double alpha) {
 }
 
 // saved is out where the derivative is simpler of it, else x (kernels.h says which).
-double derivative(UnaryKind kind, double saved, double alpha) {
+double gradient(UnaryKind kind, double saved, double dout, double alpha) {
   const double x = saved, out = saved;
   switch (kind) {
-    case unary_relu: return 1;
-    case unary_leaky_relu: return x > 0 ? 1 : alpha;
-    case unary_elu: return x > 0 ? 1 : alpha * exp(x);
+    case unary_relu: return out <= 0 ? 0 : dout;
+    case unary_leaky_relu: return (x > 0 ? 1 : alpha) * dout;
+    case unary_elu: return (x > 0 ? 1 : alpha * exp(x)) * dout;
     case unary_gelu: {
       const double z = within(x, 20);
-      return erfc(-z * M_SQRT1_2) / 2 + z * exp(-z * z / 2) * M_SQRT1_2 * M_2_SQRTPI / 2;
+      return (erfc(-z * M_SQRT1_2) / 2 + z * exp(-z * z / 2) * M_SQRT1_2 * M_2_SQRTPI / 2) * dout;
     }
     case unary_silu: {
       const double z = within(x, 200);
-      return sigmoid(z) * (1 + z * sigmoid(-z));
+      return sigmoid(z) * (1 + z * sigmoid(-z)) * dout;
     }
-    case unary_sigmoid: return out * (1 - out);
-    case unary_tanh: return 1 - out * out;
-    case unary_softplus: return sigmoid(x);
-    case unary_exp: return out;
-    case unary_log: return 1 / x;
-    case unary_sqrt: return 0.5 / out;
-    case unary_abs: return sign(x);
-    case unary_neg: return -1;
+    case unary_sigmoid: return out * (1 - out) * dout;
+    case unary_tanh: return (1 - out * out) * dout;
+    case unary_softplus: return sigmoid(x) * dout;
+    case unary_exp: return out * dout;
+    case unary_log: return dout / x;
+    case unary_sqrt: return dout / (2 * out);
+    case unary_abs: return sign(x) * dout;
+    case unary_neg: return -dout;
     case unary_sign: return 0;
   }
   __builtin_unreachable();
 }
 
 // clang-format on
-
-// Whether no gradient passes, not even NaN.
-bool stops(UnaryKind kind, double saved) {
-  return kind == unary_sign || (kind == unary_relu && saved <= 0);
-}
 
 // x (n,) -> out (n,)
 void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, float alpha) {
@@ -76,8 +71,7 @@ void unary_forward(UnaryKind kind, const float* x, float* out, int64_t n, float 
 // saved (n,), dout (n,) -> dx (n,)
 void unary_backward(UnaryKind kind, const float* saved, const float* dout, float* dx, int64_t n,
                     float alpha) {
-  for (int64_t i = 0; i < n; ++i)
-    dx[i] = stops(kind, saved[i]) ? 0 : float(derivative(kind, saved[i], alpha) * dout[i]);
+  for (int64_t i = 0; i < n; ++i) dx[i] = float(gradient(kind, saved[i], dout[i], alpha));
 }
 
 }  // namespace

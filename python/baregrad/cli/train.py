@@ -54,7 +54,11 @@ def add_parser(subparsers: Any) -> None:
     )
     group.add_argument("--log", type=Path, metavar="FILE", help="gets a line of JSON per epoch")
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help="the state after each epoch")
-    group.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from the checkpoint, to the --epochs of its beginning",
+    )
     options.add_machine(parser)
     parser.set_defaults(run=run)
 
