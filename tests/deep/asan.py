@@ -27,6 +27,7 @@ LEFT_OUT = {
     "test_translate.py": "runs no compiled kernel",
     "test_instruction_sets.py": "compiles vectors of its own, without the sanitizers",
     "test_other_cpus.py": "runs under qemu",
+    "test_instructions.py": "runs valgrind, which does not bear libasan beside it",
     "test_package.py": "compiles with nvcc, which does not bear libasan beside it",
     "test_references.py": "runs no compiled kernel",
     "test_parity.py": "compares values with PyTorch",
