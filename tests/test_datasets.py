@@ -287,7 +287,7 @@ def test_targets_of_floats_make_a_regression(tmp_path):
             {"x": np.zeros((10, 2)), "y": np.zeros(9)},
             r"x and y have shapes \(10, 2\) and \(9,\), expected",
         ),
-        ({"x": np.full((10, 2), np.nan), "y": np.zeros(10)}, "x, float64, has values that are no finite"),
+        ({"x": np.full((10, 2), np.nan), "y": np.zeros(10)}, "x, float64, is not all finite"),
         ({"x": np.array([{}] * 10), "y": np.zeros(10)}, "is not a whole .npz of arrays"),
         ({"x": np.zeros((2, 2)), "y": np.zeros(2)}, "of 2 rows, expected some in each part"),
         (b"garbage", "is not a whole .npz of arrays"),
@@ -388,7 +388,7 @@ def test_hitters_has_263_complete_rows(data_dir):
         ("a,y\n1,2\n", "of 1 rows, expected some in each part"),
         ('a,y\n"1,2\n', "is not a table of text"),
         (b"a,y\n\xff\xfe,2\n", "is not a table of text"),
-        ("a,y\n" + "inf,2\n" * 20, "a, float64, has values that are no finite numbers"),
+        ("a,y\n" + "inf,2\n" * 20, "a, float64, is not all finite numbers"),
         ("a,y\n" + "".join(f"t{n},2\n" for n in range(1001)), "1,001 different values"),
     ],
 )

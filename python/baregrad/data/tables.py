@@ -195,7 +195,7 @@ def _finite(path: Any, name: str, array: NDArray) -> NDArray:
     with np.errstate(over="ignore"):
         found = array.astype(np.float32) if array.dtype.kind in "biuf" else None
     if found is None or not np.isfinite(found).all():
-        raise ValueError(f"[data] {path}: {name}, {array.dtype}, has values that are no finite numbers")
+        raise ValueError(f"[data] {path}: {name}, {array.dtype}, is not all finite numbers")
     return found
 
 
