@@ -1,7 +1,7 @@
 // Advanced SIMD of aarch64: 32 registers of 4 floats.
 #define BAREGRAD_ISA neon
 #define BAREGRAD_VECTOR_BYTES 16
-// 8 x 3 sums, 3 vectors of b and two of a, whose lanes the multiply-add reads, fill 29 registers.
+// 8 x 3 sums and 3 vectors of b leave 5 registers for numbers of a.
 constexpr int kTileRows = 8, kTileVectors = 3, kBlockK = 256;
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize "no-schedule-insns"  // or all of a is loaded first, and sums have no registers

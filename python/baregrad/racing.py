@@ -54,8 +54,9 @@ def race(
 
 
 def median_time(call: Callable[[], object], seconds: float, least: int = 5) -> float:
-    """Of calls one after the other for so many seconds, without the first: `least` of them, unless
-    one takes longer than that.
+    """Of calls one after the other for so many seconds, without the first.
+
+    At least `least`, unless one takes longer than that.
     """
     call()
     times: list[float] = []
