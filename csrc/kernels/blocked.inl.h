@@ -1,109 +1,29 @@
 #pragma once
-// A product of two matrices after Goto and van de Geijn (2008): operands are packed into slivers
-// that a small kernel reads in order, one tile of the output held in registers while k runs. Where
-// operands come from and where the output goes is said by whoever asks for the product, so that a
-// matrix of windows is never in memory.
+// A product of two matrices after Goto and van de Geijn (2008): its parts are cut so that what is
+// read again and again lies in a near cache. Where operands come from and where the output goes is
+// said by whoever asks for the product, so that a matrix of windows is never in memory.
 //
-// From the inside: a tile of kTileRows x kTileColumns sums lives in registers; a sliver of b
-// (kBlockK x kTileColumns: 16 to 64 KiB) is used again and again while slivers of a stream past it;
-// a task computes kTaskRows x kTaskColumns of c, so that its part of a stays in the second-level
-// cache; a panel is what is packed at a time. Tiles and kBlockK belong to the instruction set
-// (isa/<isa>.cpp).
+// From the inside: a tile (tile.inl.h) lives in registers; a sliver of b (kBlockK x kTileColumns: 16
+// to 64 KiB) is used again and again while rows of a pass by; a task computes kTaskRows x
+// kTaskColumns of c, so that its part of a stays in the second-level cache; a panel is what is
+// packed at a time. Of an a that stays there as a whole, each thread has slivers of b for itself.
+#include "tile.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-constexpr int64_t kTileColumns = kTileVectors * kLanes;
 constexpr int64_t kTaskTiles = 6;
-constexpr int64_t kTaskRows = kTileRows * kTaskTiles, kTaskColumns = round_up(128, kTileColumns);
+constexpr int64_t kTaskSlivers = divide_up(128, kTileColumns);
+constexpr int64_t kTaskRows = kTileRows * kTaskTiles, kTaskColumns = kTileColumns * kTaskSlivers;
 constexpr int64_t kPanelRows = kTaskRows * 48;        // with kBlockK 512: 2 to 8 MiB of a
 constexpr int64_t kPanelColumns = kTaskColumns * 32;  // 8 MiB of b
 
 // Floats of a that stay in the second-level cache while b streams past them: 256 KiB.
 constexpr int64_t kNearFloats = 1 << 16;
-// Slivers of b that keep any number of threads busy.
-constexpr int64_t kManySlivers = 64;
-
-// Multiply-adds below which a second thread does not pay: 2 Mi take about 40 us on one.
-constexpr double kSerialWork = 1 << 21;
-
-constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
-constexpr int64_t kWidest = most(kTileRows, kTileColumns);  // of slivers
-
-// x (rows, length), each row at a place of its own -> to (length, width), zeros beyond rows
-inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_t length,
-                      float* to) {
-  for (int64_t q = 0; q < length; q += 4, to += 4 * width) {
-    const int64_t depth = least(4, length - q);
-    int64_t r = 0;
-    for (; r + 4 <= rows && depth == 4; r += 4) {
-      const float* const four[] = {x[r] + q, x[r + 1] + q, x[r + 2] + q, x[r + 3] + q};
-      transpose_4x4(four, to + r, width);
-    }
-    for (; r < width; ++r)
-      for (int64_t i = 0; i < depth; ++i) to[i * width + r] = r < rows ? x[r][q + i] : 0.f;
-  }
-}
-
-// x (k, n), step and stride its strides -> sliver (k, width), zeros beyond n
-inline void pack_sliver(const float* x, int64_t step, int64_t stride, int64_t n, int64_t width,
-                        int64_t k, float* sliver) {
-  if (stride == 1 && n == width) {  // rows of x are rows of the sliver
-    for (int64_t p = 0; p < k; ++p, x += step, sliver += width)
-      for (int64_t j = 0; j < width; j += kLanes)
-        store_upto(sliver + j, load_upto(x + j, width - j), width - j);
-    return;
-  }
-  if (step == 1) {
-    const float* rows[kWidest];
-    for (int64_t j = 0; j < n; ++j) rows[j] = x + j * stride;
-    return transpose(rows, n, width, k, sliver);
-  }
-  // A cache line of x at a time: lines that lie a power of two apart would evict each other.
-  constexpr int64_t kLine = 16;
-  for (int64_t p = 0; p < k; p += kLine, x += kLine * step, sliver += kLine * width) {
-    const int64_t depth = least(kLine, k - p);
-    for (int64_t j = 0; j < n; ++j)
-      for (int64_t q = 0; q < depth; ++q) sliver[q * width + j] = x[j * stride + q * step];
-    for (int64_t j = n; j < width; ++j)
-      for (int64_t q = 0; q < depth; ++q) sliver[q * width + j] = 0.f;
-  }
-}
-
-typedef Vec Tile[kTileRows][kTileVectors];
-
-// a (k, height), b (k, kTileColumns) -> Rows rows and Vectors vectors of tile = a' b
-// A function of its own: inlined, its sums would compete for registers with its caller's indices.
-template <int Rows, int Vectors>
-__attribute__((noinline)) void multiply_slivers(const float* a, int64_t height, const float* b,
-                                                int64_t k, Tile& tile) {
-  Vec sum[Rows][Vectors] = {};
-  for (int64_t p = 0; p < k; ++p, a += height, b += kTileColumns) {
-    Vec row[Vectors];
-#pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) row[j] = load(b + j * kLanes);
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(broadcast(a[i]), row[j], sum[i][j]);
-  }
-#pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) tile[i][j] = sum[i][j];
-}
-
-// The same for as many rows and columns as are wanted.
-template <int Rows = kTileRows, int Vectors = kTileVectors>
-inline void multiply_tile(const float* a, int64_t height, const float* b, int64_t k, int64_t rows,
-                          int64_t columns, Tile& tile) {
-  if constexpr (Vectors > 1)
-    if (columns <= (Vectors - 1) * kLanes)
-      return multiply_tile<Rows, Vectors - 1>(a, height, b, k, rows, columns, tile);
-  if constexpr (Rows > 1)
-    if (rows < Rows) return multiply_tile<Rows - 1, Vectors>(a, height, b, k, rows, columns, tile);
-  multiply_slivers<Rows, Vectors>(a, height, b, k, tile);
-}
+// Short slivers of b at a time.
+constexpr int64_t kAtOnce = 16;
+// Multiply-adds below which a second thread does not pay: 512 Ki take about 5 us on one.
+constexpr double kSerialWork = 1 << 19;
 
 // Rows of a tile where m rows are cut into as few as there can be: equally many, or the last one
 // would have few rows for as many loads of b.
@@ -120,106 +40,162 @@ struct ProductPart {
   bool first;
 };
 
-// Whether a is so small that all of it stays near.
-inline bool stays_near(ProductSize size) { return size.m * least(size.k, kBlockK) <= kNearFloats; }
+// Rows of a, or columns of b: where they lie, if they may be read from there, and otherwise
+//   pack(i, n, width, k0, k, sliver), which packs n of them from i on, over k from k0 on, as
+//   (k, width).
+template <class Pack>
+struct Operand {
+  Sliver lying;
+  Pack pack;
 
-// Whether, b being wide too, each thread packs b for itself, a sliver at a time in its first-level
-// cache, and streams it past a.
-inline bool streams(ProductSize size) {
-  return stays_near(size) && size.n >= kManySlivers * kTileColumns;
+  Sliver at(int64_t i, int64_t k0) const {
+    return {lying.data + i * lying.side + k0 * lying.step, lying.side, lying.step};
+  }
+};
+
+// Those of a matrix in memory.
+inline auto matrix_operand(Sliver x, bool may_lie) {
+  const auto pack = [=](int64_t i, int64_t n, int64_t width, int64_t k0, int64_t k, float* sliver) {
+    pack_sliver({x.data + i * x.side + k0 * x.step, x.side, x.step}, n, width, k, sliver);
+  };
+  return Operand<decltype(pack)>{may_lie ? x : Sliver{}, pack};
 }
+// Not where lines that are wanted together would take each other's places in the first-level cache:
+// a few rows of a 4 KiB apart, or many of b, again and again, 1 KiB apart. And of b, which is read
+// by vectors, not where columns lie apart, or so many are there that its rows do.
+inline auto left_operand(const float* a, int64_t row, int64_t column) {
+  return matrix_operand({a, row, column}, row % 1024 != 0);
+}
+inline auto right_operand(const float* b, int64_t row, int64_t column, ProductSize size) {
+  const bool apart = size.m <= 4 * kTileRows || row % 256 != 0;
+  const bool near = least(size.k, kBlockK) * size.n <= 2 * kNearFloats;
+  return matrix_operand({b, column, row}, column == 1 && apart && near);
+}
+
+// Whether a is so small that all of it stays near: then b is streamed past it.
+inline bool stays_near(ProductSize size) { return size.m * least(size.k, kBlockK) <= kNearFloats; }
 
 // Floats of workspace. No product with fewer rows, columns or terms wants more.
 inline int64_t packed_a_floats(ProductSize size) {
   return round_up(least(size.m, kPanelRows), kTileRows) * least(size.k, kBlockK);
 }
 inline int64_t product_floats(ProductSize size) {
-  const int64_t columns =
-      least(size.n, stays_near(size) ? kManySlivers * kTileColumns : kPanelColumns);
+  const int64_t columns = stays_near(size) ? 0 : least(size.n, kPanelColumns);
   return packed_a_floats(size) + round_up(columns, kTileColumns) * least(size.k, kBlockK);
 }
 
-// Slivers of b (k, columns), packed as they are used, times all rows of packed_a -> store
-template <class PackB, class Store>
-void multiply_streaming(const float* packed_a, const PackB& pack_b, const Store& store,
-                        ProductPart part, int64_t k0, int64_t k, bool serial) {
-  const int64_t height = tile_height(part.rows);
-  const int64_t slivers = divide_up(part.columns, kTileColumns);
-  parallel_for(slivers, serial ? slivers : 1, [&](int64_t begin, int64_t end) {
-    alignas(64) float sliver[kBlockK * kTileColumns];
-    for (int64_t j = begin * kTileColumns; j < least(end * kTileColumns, part.columns);
-         j += kTileColumns) {
-      const int64_t columns = least(part.columns - j, kTileColumns);
-      pack_b(part.column + j, columns, k0, k, sliver);
-      for (int64_t i = 0; i < part.rows; i += height) {
-        Tile tile;
+// A tile of the product: straight to where `store` has a place for it, or through its hands.
+template <class Store>
+inline void multiply_part(Sliver a, Sliver b, int64_t k, const ProductPart& part,
+                          const Store& store) {
+  if (const Place place = store.place(part); place.data)
+    return multiply_tile(a, b, k, part.rows, part.columns, place);
+  alignas(64) Tile tile;
+  multiply_tile(a, b, k, part.rows, part.columns, {tile[0], kTileColumns, false});
+  store(tile, part);
+}
+
+// Rows of a from i on, `a(i)`, times columns of b, which a thread packs for itself -> store. Tiles
+// are counted down the columns, so that it has all that it needs of a sliver; of short ones it takes
+// several at a time, and goes along the rows of c.
+template <class A, class B, class Store>
+void multiply_near(const A& a, const B& b, const Store& store, ProductPart part, int64_t k0,
+                   int64_t k, bool serial) {
+  const int64_t height = tile_height(part.rows), column = divide_up(part.rows, height);
+  const int64_t tiles = column * divide_up(part.columns, kTileColumns);
+  const int64_t at_once = most(1, least(kAtOnce, kBlockK / (k + 1)));
+  const auto multiply = [&](int64_t begin, int64_t end) {
+    alignas(64) float room[kBlockK * kTileColumns];
+    Sliver slivers[kAtOnce];
+    for (int64_t next; begin < end; begin = next) {
+      const int64_t wide = begin % column ? 1 : most(1, least(at_once, (end - begin) / column));
+      next = least(end, (begin / column + wide) * column);
+      const int64_t j0 = begin / column * kTileColumns;
+      const auto columns = [&](int64_t q) {
+        return least(part.columns - j0 - q * kTileColumns, kTileColumns);
+      };
+      for (int64_t q = 0; q < wide; ++q) {
+        const int64_t j = part.column + j0 + q * kTileColumns;
+        slivers[q] = b.at(j, k0);
+        if (b.lying.data && columns(q) % kLanes == 0) continue;
+        float* to = room + q * k * kTileColumns;  // beyond the last column is other memory
+        b.pack(j, columns(q), kTileColumns, k0, k, to);
+        slivers[q] = {to, 1, kTileColumns};
+      }
+      for (int64_t t = 0; t < next - begin; ++t) {
+        const int64_t i = (begin % column + t / wide) * height, q = t % wide;
         const int64_t rows = least(part.rows - i, height);
-        multiply_tile(packed_a + i * k, height, sliver, k, rows, columns, tile);
-        store(tile, ProductPart{part.row + i, part.column + j, rows, columns, part.first});
+        multiply_part(
+            a(i), slivers[q], k,
+            {part.row + i, part.column + j0 + q * kTileColumns, rows, columns(q), part.first},
+            store);
       }
     }
-  });
+  };
+  parallel_for(tiles, serial ? tiles : 1, multiply, column);
 }
 
-// packed_a (rows / height slivers), packed_b (columns / kTileColumns slivers) -> store
-template <class Store>
-void multiply_packed(const float* packed_a, const float* packed_b, const Store& store,
-                     ProductPart part, int64_t k, bool serial) {
-  const int64_t height = tile_height(part.rows), task_rows = height * kTaskTiles;
-  const int64_t row_tasks = divide_up(part.rows, task_rows);
-  const int64_t tasks = row_tasks * divide_up(part.columns, kTaskColumns);
-  parallel_for(tasks, serial ? tasks : 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t i0 = task % row_tasks * task_rows, i1 = least(i0 + task_rows, part.rows);
-      const int64_t j0 = task / row_tasks * kTaskColumns,
-                    j1 = least(j0 + kTaskColumns, part.columns);
-      for (int64_t j = j0; j < j1; j += kTileColumns)
-        for (int64_t i = i0; i < i1; i += height) {
-          Tile tile;
-          const int64_t rows = least(i1 - i, height), columns = least(j1 - j, kTileColumns);
-          multiply_tile(packed_a + i * k, height, packed_b + j * k, k, rows, columns, tile);
-          store(tile, ProductPart{part.row + i, part.column + j, rows, columns, part.first});
-        }
+// Rows of a from i on, `a(i)`, times packed_b (columns / kTileColumns slivers) -> store. Tiles are
+// counted task by task, so that those of a thread lie together wherever it begins.
+template <class A, class Store>
+void multiply_packed(const A& a, const float* packed_b, const Store& store, ProductPart part,
+                     int64_t k, bool serial) {
+  const int64_t height = tile_height(part.rows), column = divide_up(part.rows, height);
+  const int64_t slivers = divide_up(part.columns, kTileColumns), tiles = column * slivers;
+  parallel_for(tiles, serial ? tiles : 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t j0 = t / (column * kTaskSlivers) * kTaskSlivers;
+      const int64_t wide = least(kTaskSlivers, slivers - j0), strip = t - j0 * column;
+      const int64_t i0 = strip / (kTaskTiles * wide) * kTaskTiles;
+      const int64_t high = least(kTaskTiles, column - i0), task = strip - i0 * wide;
+      const int64_t i = (i0 + task % high) * height, j = (j0 + task / high) * kTileColumns;
+      const int64_t rows = least(part.rows - i, height), columns = part.columns - j;
+      multiply_part(a(i), {packed_b + j * k, 1, kTileColumns}, k,
+                    {part.row + i, part.column + j, rows, least(columns, kTileColumns), part.first},
+                    store);
     }
   });
 }
 
-// a (m, k), b (k, n) -> c (m, n), where
-//   pack_a(i, rows, height, k0, k, sliver) packs a[i : i + rows, k0 : k0 + k] as (k, height),
-//   pack_b(j, columns, k0, k, sliver) packs b[k0 : k0 + k, j : j + columns] as (k, kTileColumns),
-//   store(tile, part) takes a tile of the product.
+// a (m, k), b (k, n) -> c (m, n), by operands for a and b, where
+//   store(tile, part) takes a tile of the product, and
+//   store.place(part) says where it may be written or added without that.
 // workspace has product_floats(size). With k 0 there is one turn all the same, of zeros.
-template <class PackA, class PackB, class Store>
-void multiply_blocked(ProductSize size, const PackA& pack_a, const PackB& pack_b,
-                      const Store& store, float* workspace) {
+template <class A, class B, class Store>
+void multiply_blocked(ProductSize size, const A& a, const B& b, const Store& store,
+                      float* workspace) {
   float *packed_a = workspace, *packed_b = workspace + packed_a_floats(size);
-  const bool streaming = streams(size);
+  const bool near = stays_near(size);
   const bool serial = double(size.m) * double(size.n) * double(size.k) < kSerialWork;
-  const int64_t panel = streaming ? size.n : kPanelColumns;
+  const int64_t panel = near ? size.n : kPanelColumns;
 
   for (int64_t n0 = 0; n0 < size.n; n0 += panel) {
     const int64_t n = least(size.n - n0, panel), slivers = divide_up(n, kTileColumns);
     for (int64_t k0 = 0; k0 == 0 || (k0 < size.k && !is_stopped()); k0 += kBlockK) {
       const int64_t k = least(size.k - k0, kBlockK);
-      if (!streaming)
-        parallel_for(slivers, serial ? slivers : 8, [&](int64_t begin, int64_t end) {
+      if (!near)
+        parallel_for(slivers, serial ? slivers : 1, [&](int64_t begin, int64_t end) {
           for (int64_t j = begin * kTileColumns; j < least(end * kTileColumns, n);
                j += kTileColumns)
-            pack_b(n0 + j, least(n - j, kTileColumns), k0, k, packed_b + j * k);
+            b.pack(n0 + j, least(n - j, kTileColumns), kTileColumns, k0, k, packed_b + j * k);
         });
 
       for (int64_t m0 = 0; m0 < size.m; m0 += kPanelRows) {
         const int64_t m = least(size.m - m0, kPanelRows), height = tile_height(m);
         const int64_t a_slivers = divide_up(m, kTileRows);
-        parallel_for(a_slivers, serial ? a_slivers : 8, [&](int64_t begin, int64_t end) {
-          for (int64_t i = begin * height; i < least(end * height, m); i += height)
-            pack_a(m0 + i, least(m - i, height), height, k0, k, packed_a + i * k);
-        });
+        if (!a.lying.data)
+          parallel_for(a_slivers, serial ? a_slivers : 8, [&](int64_t begin, int64_t end) {
+            for (int64_t i = begin * height; i < least(end * height, m); i += height)
+              a.pack(m0 + i, least(m - i, height), height, k0, k, packed_a + i * k);
+          });
+        const auto rows = [=, &a](int64_t i) {
+          return a.lying.data ? a.at(m0 + i, k0) : Sliver{packed_a + i * k, 1, height};
+        };
         const ProductPart part = {m0, n0, m, n, k0 == 0};
-        if (streaming)
-          multiply_streaming(packed_a, pack_b, store, part, k0, k, serial);
+        if (near)
+          multiply_near(rows, b, store, part, k0, k, serial);
         else
-          multiply_packed(packed_a, packed_b, store, part, k, serial);
+          multiply_packed(rows, packed_b, store, part, k, serial);
       }
     }
   }

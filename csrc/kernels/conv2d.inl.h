@@ -23,6 +23,22 @@ inline int64_t image_floats(int64_t images, int64_t image) {
   return round_up(images * image + kLanes, 16);
 }
 
+template <class Pack>
+inline Operand<Pack> packed_operand(Pack pack) {
+  return {{}, pack};
+}
+// Windows as columns, and their cells as rows.
+inline auto windows_operand(const Windows& windows) {
+  return packed_operand([=](int64_t j, int64_t columns, int64_t, int64_t k0, int64_t k,
+                            float* sliver) { pack_windows(windows, j, columns, k0, k, sliver); });
+}
+inline auto cells_operand(const Windows& windows) {
+  return packed_operand(
+      [=](int64_t i, int64_t cells, int64_t width, int64_t k0, int64_t k, float* sliver) {
+        pack_cells(windows, i, cells, width, k0, k, sliver);
+      });
+}
+
 // Where the tiles of a product go: row r of column (image, y, x), with the bias of the row. What is
 // there already is added to, but for the first block of k of the first part.
 struct Places {
@@ -32,15 +48,23 @@ struct Places {
   const float* bias;  // or null
   bool add;
 
+  bool fresh(const ProductPart& part) const { return part.first && !add; }
+
+  Place place(const ProductPart& part) const {
+    const int64_t image = part.column / grid.columns, column = part.column % grid.columns;
+    const bool one_run = grid.rows == 1 && x_step == 1 && column + part.columns <= grid.columns;
+    if (!one_run || part.columns % kLanes != 0 || (fresh(part) && bias)) return {};
+    return {data + image * image_step + part.row * row_step + column, row_step, !fresh(part)};
+  }
+
   void operator()(const Tile& tile, const ProductPart& part) const {
-    const bool fresh = part.first && !add;
     for_each_run(grid, part.column, part.columns,
                  [&](int64_t image, int64_t y, int64_t x, int64_t at, int64_t length) {
                    float* to = data + image * image_step + y * y_step + x * x_step;
                    for (int64_t i = 0; i < part.rows; ++i) {
-                     const float* from = reinterpret_cast<const float*>(tile[i]) + at;
-                     const float b = fresh && bias ? bias[part.row + i] : 0.f;
-                     store_row(from, b, to + (part.row + i) * row_step, length, fresh);
+                     const float* from = tile[i] + at;
+                     const float b = fresh(part) && bias ? bias[part.row + i] : 0.f;
+                     store_row(from, b, to + (part.row + i) * row_step, length, fresh(part));
                    }
                  });
   }
@@ -97,16 +121,8 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
                              .x_step = 1,
                              .bias = bias ? bias + g * o : nullptr,
                              .add = false};
-      multiply_blocked(
-          {o, n * pixels, k},
-          [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth, float* sliver) {
-            const float* from = weight + (g * o + i) * k + k0;
-            pack_sliver(from, 1, k, rows, height, depth, sliver);
-          },
-          [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
-            pack_windows(windows, j, columns, k0, depth, sliver);
-          },
-          places, images + image_floats(at_once, image));
+      multiply_blocked({o, n * pixels, k}, left_operand(weight + g * o * k, k, 1),
+                       windows_operand(windows), places, images + image_floats(at_once, image));
     }
   }
 }
@@ -231,16 +247,12 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
                                  .x_step = s.stride_w,
                                  .bias = nullptr,
                                  .add = false};
-          multiply_blocked(
-              {c, n * grid.rows * grid.columns, o * down.cells * right.cells},
-              [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth,
-                  float* sliver) {
-                pack_cells_of_phase(filters, s, down, right, i, rows, height, k0, depth, sliver);
-              },
-              [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
-                pack_windows(windows, j, columns, k0, depth, sliver);
-              },
-              places, images + image_floats(at_once, image));
+          const auto cells = packed_operand([&](int64_t i, int64_t rows, int64_t height, int64_t k0,
+                                                int64_t depth, float* sliver) {
+            pack_cells_of_phase(filters, s, down, right, i, rows, height, k0, depth, sliver);
+          });
+          multiply_blocked({c, n * grid.rows * grid.columns, o * down.cells * right.cells}, cells,
+                           windows_operand(windows), places, images + image_floats(at_once, image));
         }
       }
   }
@@ -309,15 +321,8 @@ inline void conv2d_backward_chunk(const float* x, const float* dout, float* sums
                            .x_step = 1,
                            .bias = nullptr,
                            .add = n0 > begin};
-    multiply_blocked(
-        {k, o, n * pixels},
-        [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth, float* sliver) {
-          pack_cells(windows, i, rows, height, k0, depth, sliver);
-        },
-        [&](int64_t j, int64_t columns, int64_t k0, int64_t depth, float* sliver) {
-          pack_cells(gradients, j, columns, kTileColumns, k0, depth, sliver);
-        },
-        places, workspace + floats.images);
+    multiply_blocked({k, o, n * pixels}, cells_operand(windows), cells_operand(gradients), places,
+                     workspace + floats.images);
   }
 }
 

@@ -5,34 +5,41 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
+inline Matrix from_on(Matrix c, int64_t i, int64_t j) {
+  return {c.data + i * c.row + j * c.col, c.batch, c.row, c.col};
+}
+
 // What becomes of a product: c = alpha product + beta c + bias.
 struct Update {
   float alpha, beta;
-  const float* bias;  // of the first column, or null
-  int64_t step;       // from the bias of a column to that of the next
+  const float* bias;              // of the first row and column, or null
+  int64_t bias_row, bias_column;  // from the bias of one to that of the next: 0 and 1, or 1 and 0
 
-  Vec operator()(Vec product, Vec c, Vec b) const {
-    Vec out = broadcast(alpha) * product;
-    if (beta != 0) out = fma(broadcast(beta), c, out);  // with beta 0, c may hold NaN
-    return bias ? out + b : out;
+  // sums (rows, columns), whole vectors, rows `step` apart -> c
+  void operator()(const float* sums, int64_t step, Matrix c, int64_t rows, int64_t columns) const {
+    for (int64_t j = 0; j < columns; j += kLanes) {
+      const int64_t n = least(columns - j, kLanes);
+      Vec b = bias && bias_column ? load_upto(bias + j, n) : Vec{};
+      for (int64_t i = 0; i < rows; ++i) {
+        float* to = c.data + i * c.row + j * c.col;
+        Vec out = broadcast(alpha) * load(sums + i * step + j);
+        if (beta != 0) out = fma(broadcast(beta), load_apart(to, c.col, n), out);  // c may be NaN
+        if (bias && bias_row) b = broadcast(bias[i]);
+        if (bias) out += b;
+        store_apart(to, c.col, out, n);
+      }
+    }
   }
 
-  // product (n,) -> c (n,), `column` floats apart
-  void operator()(const float* product, float* c, int64_t column, int64_t n) const {
-    for (int64_t j = 0; j < n; j += kLanes, c += kLanes * column) {
-      const int64_t lanes = least(n - j, kLanes);
-      Vec b = bias && step == 0 ? broadcast(*bias) : Vec{}, before = {};
-      if (bias && step != 0) b = load_upto(bias + j, n - j);
-      const Vec sum = load(product + j);
-      if (column == 1) {
-        if (beta != 0) before = load_upto(c, n - j);
-        store_upto(c, (*this)(sum, before, b), n - j);
-        continue;
-      }
-      for (int64_t l = 0; l < lanes && beta != 0; ++l) before[l] = c[l * column];
-      const Vec out = (*this)(sum, before, b);
-      for (int64_t l = 0; l < lanes; ++l) c[l * column] = out[l];
-    }
+  static Vec load_apart(const float* from, int64_t step, int64_t n) {
+    if (step == 1) return load_upto(from, n);
+    Vec v = {};
+    for (int64_t l = 0; l < n; ++l) v[l] = from[l * step];
+    return v;
+  }
+  static void store_apart(float* to, int64_t step, Vec v, int64_t n) {
+    if (step == 1) return store_upto(to, v, n);
+    for (int64_t l = 0; l < n; ++l) to[l * step] = v[l];
   }
 };
 
@@ -54,13 +61,31 @@ struct Few {
     multiply_few(
         a, b, size,
         [=, *this](const float* sums, int64_t j, int64_t columns) {
-          for (int64_t i = 0; i < size.m; ++i) {
-            const float* from = bias ? bias + i * bias_row + j * bias_column : nullptr;
-            const Update update = {alpha, beta, from, bias_column};
-            update(sums + i * near_columns(size.m), c.data + i * c.row + j * c.col, c.col, columns);
-          }
+          const float* from = bias ? bias + j * bias_column : nullptr;
+          const Update update = {alpha, beta, from, bias_row, bias_column};
+          update(sums, near_columns(size.m), from_on(c, 0, j), size.m, columns);
         },
         workspace);
+  }
+};
+
+// Where the tiles of a product go.
+struct Result {
+  Matrix c;
+  float alpha, beta;
+  const float* bias;  // of the first column, or null
+
+  Place place(const ProductPart& part) const {
+    const bool as_it_is = alpha == 1 && c.col == 1 && part.columns % kLanes == 0;
+    if (!as_it_is || (part.first && (bias || (beta != 0 && beta != 1)))) return {};
+    return {c.data + part.row * c.row + part.column, c.row, !part.first || beta == 1};
+  }
+
+  void operator()(const Tile& tile, const ProductPart& part) const {
+    // The first block of k brings beta and bias; later ones add to what is there.
+    Update update = {alpha, 1.f, nullptr, 0, 1};
+    if (part.first) update = {alpha, beta, bias ? bias + part.column : nullptr, 0, 1};
+    update(tile[0], kTileColumns, from_on(c, part.row, part.column), part.rows, part.columns);
   }
 };
 
@@ -87,22 +112,10 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
       few.transposed().multiply(alpha, beta, bias, floats);
       continue;
     }
-    const auto pack_a = [=](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t k,
-                            float* sliver) {
-      pack_sliver(a.data + i * a.row + k0 * a.col, a.col, a.row, rows, height, k, sliver);
-    };
-    const auto pack_b = [=](int64_t j, int64_t columns, int64_t k0, int64_t k, float* sliver) {
-      pack_sliver(b.data + k0 * b.row + j * b.col, b.row, b.col, columns, kTileColumns, k, sliver);
-    };
-    const auto store = [=](const Tile& tile, const ProductPart& part) {
-      // The first block of k brings beta and bias; later ones add to what is there.
-      Update update = {alpha, 1.f, nullptr, 1};
-      if (part.first) update = {alpha, beta, bias ? bias + part.column : nullptr, 1};
-      float* to = c.data + part.row * c.row + part.column * c.col;
-      for (int64_t i = 0; i < part.rows; ++i, to += c.row)
-        update(reinterpret_cast<const float*>(tile[i]), to, c.col, part.columns);
-    };
-    multiply_blocked({size.m, size.n, size.k}, pack_a, pack_b, store, floats);
+    const ProductSize product = {size.m, size.n, size.k};
+    multiply_blocked(product, left_operand(a.data, a.row, a.col),
+                     right_operand(b.data, b.row, b.col, product), Result{c, alpha, beta, bias},
+                     floats);
   }
 }
 

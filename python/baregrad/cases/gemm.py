@@ -67,6 +67,16 @@ def _plain(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "plain": 1}, arguments=arguments)
 
 
+def _added(case: Case) -> Case:
+    """A product that is added to a part of what is there, and nothing else."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        return {name: given[name] for name in ("a", "b", "beta", "out")}
+
+    return replace(case, sizes={**case.sizes, "added": 1}, arguments=arguments)
+
+
 def _special(arguments: Arguments) -> None:
     a, b, out, bias = (arguments[name] for name in ("a", "b", "out", "bias"))
     a[-1, 1], a[0, -1], b[2, -1] = np.nan, np.inf, -np.inf  # in the ragged tiles
@@ -86,6 +96,9 @@ tests = [
     case(5, 1100, 130),  # few rows, by runs of columns
     case(1030, 3, 130),  # few columns
     *map(_plain, (case(15, 33, 17), case(3, 70, 33), case(70, 3, 33), case(29, 37, 530))),
+    _plain(case(200, 160, 400)),  # whole vectors, more than stays near, a narrow task at the end
+    _plain(case(60, 64, 1030)),
+    _added(case(30, 64, 530)),
     *(special(case(*size), _special) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
 ]
 

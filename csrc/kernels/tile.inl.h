@@ -1,0 +1,116 @@
+#pragma once
+// One tile of a product, kTileRows x kTileColumns sums that live in registers while k runs, and the
+// slivers of the operands that it reads: where they lie in a matrix, or packed, in the order in
+// which they are wanted. Tiles and kBlockK, the most of k at a time, belong to the instruction set
+// (isa/<isa>.cpp).
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+constexpr int64_t kTileColumns = kTileVectors * kLanes;
+
+constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
+constexpr int64_t kWidest = most(kTileRows, kTileColumns);  // of slivers
+
+// x (rows, length), each row at a place of its own -> to (length, width), zeros beyond rows
+inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_t length,
+                      float* to) {
+  for (int64_t q = 0; q < length; q += 4, to += 4 * width) {
+    const int64_t depth = least(4, length - q);
+    int64_t r = 0;
+    for (; r + 4 <= rows && depth == 4; r += 4) {
+      const float* const four[] = {x[r] + q, x[r + 1] + q, x[r + 2] + q, x[r + 3] + q};
+      transpose_4x4(four, to + r, width);
+    }
+    for (; r < width; ++r)
+      for (int64_t i = 0; i < depth; ++i) to[i * width + r] = r < rows ? x[r][q + i] : 0.f;
+  }
+}
+
+// Some rows of a over k, or columns of b: number i at step p is data[i * side + p * step]. Packed, or
+// where they lie in the matrix.
+struct Sliver {
+  const float* data;
+  int64_t side, step;
+};
+
+// x (n, k) -> sliver (k, width), zeros beyond n
+inline void pack_sliver(Sliver x, int64_t n, int64_t width, int64_t k, float* sliver) {
+  if (x.side == 1) {  // already as it is to be
+    for (int64_t p = 0; p < k; ++p, x.data += x.step, sliver += width)
+      for (int64_t j = 0; j < width; j += kLanes)
+        store_upto(sliver + j, j < n ? load_upto(x.data + j, n - j) : Vec{}, width - j);
+    return;
+  }
+  if (x.step == 1) {
+    const float* rows[kWidest];
+    for (int64_t j = 0; j < n; ++j) rows[j] = x.data + j * x.side;
+    return transpose(rows, n, width, k, sliver);
+  }
+  // A cache line at a time: lines that lie a power of two apart would evict each other.
+  constexpr int64_t kLine = 16;
+  for (int64_t p = 0; p < k; p += kLine, x.data += kLine * x.step, sliver += kLine * width) {
+    const int64_t depth = least(kLine, k - p);
+    for (int64_t j = 0; j < width; ++j)
+      for (int64_t q = 0; q < depth; ++q)
+        sliver[q * width + j] = j < n ? x.data[j * x.side + q * x.step] : 0.f;
+  }
+}
+
+typedef float Tile[kTileRows][kTileColumns];
+
+// Where a tile of sums goes: rows `row` apart, added to what is there or in its stead.
+struct Place {
+  float* data;
+  int64_t row;
+  bool add;
+};
+
+// a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
+// A function of its own: inlined, its sums would compete for registers with its caller's indices.
+// So would 14 places in a: counted by threes, 5 places and 3 indices are enough.
+template <int Rows, int Vectors>
+__attribute__((noinline)) void multiply_slivers(Sliver a, Sliver b, int64_t k, Place to) {
+  const float* third[(Rows + 2) / 3];
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; i += 3) third[i / 3] = a.data + i * a.side;
+  Vec sum[Rows][Vectors] = {};
+  for (int64_t p = 0; p < k; ++p, b.data += b.step) {
+    Vec from[Vectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) from[j] = load(b.data + j * kLanes);
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i) {
+      const Vec x = broadcast(third[i / 3][i % 3 * a.side]);
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(x, from[j], sum[i][j]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < Rows; i += 3) third[i / 3] += a.step;
+  }
+  if (to.add) {
+    const float* from = to.data;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i, from += to.row)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += load(from + j * kLanes);
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < Rows; ++i, to.data += to.row)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) store(to.data + j * kLanes, sum[i][j]);
+}
+
+// The same for as many rows and columns as are wanted.
+template <int Rows = kTileRows, int Vectors = kTileVectors>
+inline void multiply_tile(Sliver a, Sliver b, int64_t k, int64_t rows, int64_t columns, Place to) {
+  if constexpr (Vectors > 1)
+    if (columns <= (Vectors - 1) * kLanes)
+      return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to);
+  if constexpr (Rows > 1)
+    if (rows < Rows) return multiply_tile<Rows - 1, Vectors>(a, b, k, rows, columns, to);
+  multiply_slivers<Rows, Vectors>(a, b, k, to);
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA
