@@ -48,13 +48,15 @@ _line = contiguous(_N)
 _square = (128, 128)
 _ways = ("forward", "backward")
 _conv = Windows(4, 32, 14, 14, (3, 3), o=64, padding=(1, 1))
+_many = Windows(16, 16, 14, 14, (3, 3), o=32, padding=(1, 1))  # images, so they are stacked
 _pool = Windows(4, 32, 28, 28, (2, 2), stride=(2, 2))
 
 CASES: list[Case] = [
     *(gemm.case(*mnk) for mnk in ((64, 64, 64), (256, 256, 256), (128, 256, 784))),
     *(gemm.case(*mnk) for mnk in ((128, 10, 128), (1, 256, 784))),
     *(
-        conv2d.case(f"conv2d_{way}", _conv)
+        conv2d.case(f"conv2d_{way}", windows)
+        for windows in (_conv, _many)
         for way in ("forward", "backward_input", "backward_weight")
     ),
     *(im2col.case(kernel, _conv) for kernel in ("im2col", "col2im")),

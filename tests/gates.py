@@ -238,7 +238,7 @@ def windows(rng: Rng, kernel: str, most_terms: float) -> Windows:
             max(d * (k - 1) + 1 - 2 * p, 0) + one(0, 1, 2, 4, 6, 7, 8, 14, 15, 16, 31, 32, 40)
             for k, d, p in zip(cells, dilation, padding, strict=True)
         )
-        n, c, o = one(1, 2, 3, 5), groups * c, groups * o
+        n, c, o = one(1, 2, 3, 5, 12, 16, 32, 36, 47), groups * c, groups * o
         found = Windows(n, c, h, w, cells, o, stride, padding, dilation, groups)
         fits = conv2d.case(kernel, found).flops <= MOST_WORK
         if fits and conv2d.terms(kernel, found) <= most_terms:

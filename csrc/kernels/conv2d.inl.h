@@ -1,5 +1,6 @@
 // Convolution as three blocked products with the matrix of windows (windows.inl.h), each of whose
 // slivers is packed from padded images as it is needed.
+#include "stacked.inl.h"
 #include "windows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
@@ -10,7 +11,6 @@ constexpr int64_t kPanelImages = 1 << 21;
 // Tasks that keep any number of threads busy.
 constexpr int64_t kManyTasks = 32;
 
-constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
 constexpr int64_t common_divisor(int64_t x, int64_t y) {
   return y == 0 ? x : common_divisor(y, x % y);
 }
@@ -93,10 +93,24 @@ inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const fl
           s.kw,   s.dilation_h * row, s.dilation_w, padded.phases,    padded.width};
 }
 
+inline bool all_finite(const float* x, int64_t n) {
+  Vec sum = {};  // stays 0: only infinity and NaN times 0 do not
+  for (int64_t i = 0; i < n; i += kLanes) sum += load_upto(x + i, n - i) * 0.f;
+  return sum_lanes(sum) == 0;
+}
+
+inline Stacked stacked_forward(const Conv2dSize& s) {
+  const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
+  return stacked({s.oh, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, false},
+                 {s.ow, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, false}, s.n, c, o, c * cells,
+                 cells);
+}
+
 int64_t conv2d_forward_workspace(Conv2dSize s) {
   const int64_t image = s.c * padded_input(s).plane(), images = images_at_once(s.n, image);
   const ProductSize product = {s.o / s.groups, images * s.oh * s.ow, s.c / s.groups * s.kh * s.kw};
-  return (image_floats(images, image) + product_floats(product)) * int64_t(sizeof(float));
+  const int64_t floats = image_floats(images, image) + product_floats(product);
+  return most(floats, stacked_floats(stacked_forward(s), s.n)) * int64_t(sizeof(float));
 }
 
 // x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow):
@@ -107,6 +121,14 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   const int64_t o = s.o / s.groups, c = s.c / s.groups, k = c * s.kh * s.kw, pixels = s.oh * s.ow;
   const int64_t image = s.c * padded.plane(), at_once = images_at_once(s.n, image);
   float* images = static_cast<float*>(workspace);
+  const Stacked stacked = stacked_forward(s);
+  if (is_worth_stacking(stacked, s.n) && all_finite(weight, s.o * k)) {
+    for (int64_t g = 0; g < s.groups; ++g)
+      convolve_stacked(stacked, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
+                       bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n,
+                       images);
+    return;
+  }
 
   for (int64_t n0 = 0; n0 < s.n; n0 += at_once) {
     const int64_t n = least(at_once, s.n - n0), step = s.c * s.h * s.w;
@@ -154,16 +176,18 @@ inline Padded padded_output(const Conv2dSize& s) {
   return {top, left, bottom - top + 1, 1, right - left + 1};
 }
 
+inline Stacked stacked_backward(const Conv2dSize& s) {
+  const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
+  return stacked({s.h, s.oh, s.kh, s.stride_h, s.pad_h, s.dilation_h, true},
+                 {s.w, s.ow, s.kw, s.stride_w, s.pad_w, s.dilation_w, true}, s.n, o, c, cells,
+                 c * cells);
+}
+
 int64_t conv2d_backward_input_workspace(Conv2dSize s) {
   const int64_t image = s.o * padded_output(s).plane(), images = images_at_once(s.n, image);
   const ProductSize product = {s.c / s.groups, images * s.h * s.w, s.o / s.groups * s.kh * s.kw};
-  return (image_floats(images, image) + product_floats(product)) * int64_t(sizeof(float));
-}
-
-inline bool all_finite(const float* x, int64_t n) {
-  Vec sum = {};  // stays 0: only infinity and NaN times 0 do not
-  for (int64_t i = 0; i < n; i += kLanes) sum += load_upto(x + i, n - i) * 0.f;
-  return sum_lanes(sum) == 0;
+  const int64_t floats = image_floats(images, image) + product_floats(product);
+  return most(floats, stacked_floats(stacked_backward(s), s.n)) * int64_t(sizeof(float));
 }
 
 // One pixel at a time, as the definition says: for weights that padding must not be multiplied by.
@@ -213,6 +237,14 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
   if (s.n * s.c * s.h * s.w == 0) return;
   if (!all_finite(weight, s.o * c * cells))
     return conv2d_backward_input_plainly(dout, weight, dx, s);
+  const Stacked stacked = stacked_backward(s);
+  if (is_worth_stacking(stacked, s.n)) {
+    for (int64_t g = 0; g < s.groups; ++g)
+      convolve_stacked(stacked, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow,
+                       weight + g * o * c * cells, nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w,
+                       s.n, static_cast<float*>(workspace));
+    return;
+  }
   const Padded padded = padded_output(s);
   const int64_t plane = padded.plane(), image = s.o * plane, at_once = images_at_once(s.n, image);
   float* images = static_cast<float*>(workspace);

@@ -10,7 +10,8 @@ namespace {
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
 
 constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
-constexpr int64_t kWidest = most(kTileRows, kTileColumns);  // of slivers
+constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
+constexpr int64_t kWidest = most(kTileRows, kTileColumns);                           // of slivers
 
 // x (rows, length), each row at a place of its own -> to (length, width), zeros beyond rows
 inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_t length,
@@ -26,6 +27,10 @@ inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_
       for (int64_t i = 0; i < depth; ++i) to[i * width + r] = r < rows ? x[r][q + i] : 0.f;
   }
 }
+
+struct Span {
+  int64_t begin, end;
+};
 
 // Some rows of a over k, or columns of b: number i at step p is data[i * side + p * step]. Packed, or
 // where they lie in the matrix.

@@ -6,10 +6,6 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-struct Span {
-  int64_t begin, end;
-};
-
 // The x of [0, n) for which start + x step lies in [0, w)
 inline Span inside(int64_t start, int64_t step, int64_t n, int64_t w) {
   if (start >= 0 && start + (n - 1) * step < w) return {0, n};  // no division where all are

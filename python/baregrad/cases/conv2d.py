@@ -105,14 +105,27 @@ _shapes = [
     # So many pixels that threads pack for themselves; so few weights that the batch is cut.
     Windows(3, 2, 31, 29, (3, 3), o=3, padding=(1, 1)),
     Windows(5, 4, 47, 47, (3, 3), o=14, padding=(1, 1)),
+    # So many images that they lie in the lanes of vectors: one vector of them or several, full or not.
+    Windows(16, 8, 7, 9, (3, 3), o=15, padding=(1, 1)),
+    Windows(32, 8, 7, 7, (3, 3), o=8, padding=(1, 1)),
+    Windows(13, 9, 6, 5, (3, 2), o=14, padding=(1, 1)),
+    Windows(45, 16, 1, 66, (1, 5), o=13, padding=(0, 1)),
+    Windows(36, 9, 5, 6, (3, 3), o=11, padding=(1, 1)),
+    Windows(16, 60, 4, 5, (3, 3), o=66, padding=(1, 1)),  # more than a block of k
+    Windows(12, 65, 5, 40, (1, 1), o=64),  # of 1 x 1, pixels for more than a strip
+    Windows(16, 8, 3, 3, (3, 3), o=8, padding=(4, 4)),  # windows of padding alone
+    Windows(32, 8, 8, 9, (3, 3), o=9, stride=(2, 2), padding=(1, 1)),
+    Windows(16, 11, 9, 10, (3, 3), o=10, stride=(2, 3), padding=(2, 1), dilation=(3, 2)),
+    Windows(16, 4, 9, 12, (7, 7), o=6, stride=(2, 2), padding=(3, 3), groups=2),
 ]
 _kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
 tests += [
     special(
-        case(kernel, Windows(2, 2, 9, 17, (3, 3), o=3, stride=(2, 2), padding=(1, 1))), sprinkle
+        case(kernel, Windows(n, c, 9, 17, (3, 3), o=o, stride=(2, 2), padding=(1, 1))), sprinkle
     )
     for kernel in _kernels
+    for n, c, o in ((2, 2, 3), (16, 8, 9))
 ]
 benchmarks = [
     case(kernel, windows)

@@ -1,0 +1,333 @@
+#pragma once
+// Convolution of many images, stacked in the lanes of vectors: a pixel of the output is then filters
+// times whole vectors, for those cells of its window alone that lie inside the image. Only the images
+// are copied, once, and not their windows.
+#include "tile.inl.h"
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+// Floats of stacked images at a time: 8 MiB, and at least one stack.
+constexpr int64_t kPanelStacks = 1 << 21;
+// Sums of a row of a tile that are kept until they go to memory together.
+constexpr int64_t kStripFloats = 32 * kTileColumns;
+constexpr int64_t kMostCells = 64, kLeastTerms = 64;  // of a window, and of all planes
+
+// Which source pixel a cell of a target pixel's window sees, along one axis: of the input that of
+// the output, or back.
+struct Axis {
+  int64_t targets, sources, cells, stride, pad, dilation;
+  bool back;
+
+  bool sees(int64_t target, int64_t cell) const {
+    return !back || (target + pad - cell * dilation) % stride == 0;
+  }
+  int64_t source(int64_t target, int64_t cell) const {
+    return back ? (target + pad - cell * dilation) / stride
+                : target * stride - pad + cell * dilation;
+  }
+  // Of neighbouring targets whose cells see alike, and of their sources.
+  int64_t step() const { return back ? stride : 1; }
+  int64_t source_step() const { return back ? 1 : stride; }
+  // All sources, inside or not.
+  Span seen() const {
+    const int64_t reach = (cells - 1) * dilation, last = targets - 1;
+    if (back) return {divide_down(pad - reach, stride), divide_down(last + pad, stride) + 1};
+    return {-pad, last * stride - pad + reach + 1};
+  }
+};
+
+// The cells from `first` to `last` that `count` targets see inside the image, any of them, the
+// targets alike; with none, last < first.
+struct Seen {
+  int64_t first, last;
+
+  Seen(int64_t first, int64_t last) : first(first), last(last) {}
+  Seen(const Axis& axis, int64_t target, int64_t count) : Seen(axis.cells, -1) {
+    for (int64_t cell = 0; cell < axis.cells; ++cell) {
+      const int64_t source = axis.source(target, cell);
+      const int64_t end = source + (count - 1) * axis.source_step();
+      if (!axis.sees(target, cell) || end < 0 || source >= axis.sources) continue;
+      first = least(first, cell);
+      last = cell;
+    }
+  }
+  bool operator==(const Seen&) const = default;
+};
+
+// Stacks of images: (stacks, planes, rows, columns, lanes), columns from `left` on, which may be
+// outside.
+struct Stacks {
+  int64_t planes, rows, left, columns, lanes;
+
+  int64_t plane() const { return rows * columns * lanes; }
+  int64_t floats() const { return planes * plane(); }
+};
+
+// x (n, planes, h, w), `image` floats from image to image -> out, its stack of up to `lanes` images
+inline void stack_images(const float* x, int64_t n, int64_t image, int64_t w, Stacks stacks,
+                         float* out) {
+  if (stacks.columns == w) stacks.columns *= stacks.rows, w *= stacks.rows, stacks.rows = 1;
+  const int64_t lanes = stacks.lanes, after = stacks.columns + stacks.left;
+  parallel_for(stacks.planes * stacks.rows, kElementwiseGrain / (w * lanes + 1) + 1,
+               [=](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) {
+                   const float* from[kTileColumns];
+                   for (int64_t l = 0; l < n; ++l) from[l] = x + l * image + row * w;
+                   float* to = out + (row * stacks.columns - stacks.left) * lanes;
+                   for (int64_t u = stacks.left * lanes; u < 0; ++u) to[u] = 0.f;
+                   transpose(from, n, lanes, w, to);
+                   for (int64_t u = w * lanes; u < after * lanes; ++u) to[u] = 0.f;
+                 }
+               });
+}
+
+// Where the factors of a term lie: from the first of a plane's filters, from a pixel of the plane.
+struct Tap {
+  int32_t filter, pixel;
+};
+
+// Terms of some pixels, taps of each of `planes`.
+struct Terms {
+  const Tap* taps;
+  int64_t count, planes, filter_plane, pixel_plane;  // steps from plane to plane
+};
+
+// filters (Rows,) times pixels (Vectors,), `vector` apart -> to (Rows, Vectors), which is added to
+template <int Rows, int Vectors>
+__attribute__((noinline)) void multiply_terms(const float* filters, const float* pixels,
+                                              int64_t vector, Terms terms, float* to, int64_t row,
+                                              int64_t to_vector) {
+  Vec sum[Rows][Vectors] = {};
+  for (int64_t p = 0; p < terms.planes; ++p) {
+    for (const Tap* tap = terms.taps; tap < terms.taps + terms.count; ++tap) {
+      const float *a = filters + tap->filter, *b = pixels + tap->pixel;
+      Vec from[Vectors];
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) from[j] = load(b + j * vector);
+#pragma GCC unroll 32
+      for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(broadcast(a[i]), from[j], sum[i][j]);
+    }
+    filters += terms.filter_plane;
+    pixels += terms.pixel_plane;
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < Rows; ++i, to += row)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j)
+      store(to + j * to_vector, load(to + j * to_vector) + sum[i][j]);
+}
+
+template <int Rows = kTileRows, int Vectors = kTileVectors>
+inline void multiply_tile_of_terms(int64_t rows, int64_t vectors, const float* filters,
+                                   const float* pixels, int64_t vector, const Terms& terms,
+                                   float* to, int64_t row, int64_t to_vector) {
+  if constexpr (Vectors > 1)
+    if (vectors < Vectors)
+      return multiply_tile_of_terms<Rows, Vectors - 1>(rows, vectors, filters, pixels, vector,
+                                                       terms, to, row, to_vector);
+  if constexpr (Rows > 1)
+    if (rows < Rows)
+      return multiply_tile_of_terms<Rows - 1, Vectors>(rows, vectors, filters, pixels, vector,
+                                                       terms, to, row, to_vector);
+  multiply_terms<Rows, Vectors>(filters, pixels, vector, terms, to, row, to_vector);
+}
+
+// A convolution of stacks, or the gradient of its input, of one group: filters (rows, planes, cells)
+// by their strides.
+struct Stacked {
+  Axis down, right;
+  Stacks stacks;
+  int64_t rows, row_step, plane_step;
+
+  // Pixels in a tile: of stacks of one vector, neighbours make up the others.
+  int64_t wide() const { return kTileColumns / stacks.lanes; }
+  int64_t cells() const { return down.cells * right.cells; }
+  int64_t planes_at_once() const { return kBlockK / cells(); }
+  int64_t strip() const { return kStripFloats / stacks.lanes; }
+  int64_t height() const { return divide_up(rows, most(1, divide_up(rows, kTileRows))); }
+  int64_t filter_floats() const { return round_up(rows, height()) * stacks.planes * cells(); }
+};
+
+// filters -> packed (rows / height, planes, cells, height)
+inline void pack_filters(const Stacked& s, const float* filters, float* packed) {
+  const int64_t height = s.height(), planes = s.stacks.planes, cells = s.cells();
+  parallel_for(divide_up(s.rows, height) * planes, kElementwiseGrain / (cells * height) + 1,
+               [=, &s](int64_t begin, int64_t end) {
+                 for (int64_t t = begin; t < end; ++t) {
+                   const int64_t i = t / planes * height, rows = least(height, s.rows - i);
+                   const float* from[kTileRows];
+                   for (int64_t r = 0; r < rows; ++r)
+                     from[r] = filters + (i + r) * s.row_step + t % planes * s.plane_step;
+                   transpose(from, rows, height, cells, packed + t * cells * height);
+                 }
+               });
+}
+
+// Consecutive pixels of the output, counted through its rows, cut into tiles whose pixels see alike.
+struct Strip {
+  struct Part {
+    const Tap* taps;
+    int64_t count, pixels, first, source;  // the first pixel in the strip, and what it sees first
+  };
+  static constexpr int64_t kParts = kStripFloats / kLanes;
+
+  const Stacked& s;
+  int64_t length, parts, used;
+  Part part[kParts];
+  Tap taps[kParts * kMostCells];
+
+  explicit Strip(const Stacked& s) : s(s) {}
+
+  void set(int64_t begin, int64_t end) {
+    length = end - begin, parts = used = 0;
+    const int64_t ow = s.right.targets;
+    for (int64_t pixel = begin, next; pixel < end; pixel = next) {
+      const int64_t y = pixel / ow, x0 = pixel % ow, x1 = least(ow, x0 + end - pixel);
+      next = pixel + x1 - x0;
+      const Seen down(s.down, y, 1);
+      if (down.last < down.first) continue;
+      for (int64_t x = x0; x < least(x1, x0 + s.right.step()); ++x)
+        cut(down, y, x, x1, pixel - begin - x0);
+    }
+  }
+
+  // Row y from x on, to x1, every step-th pixel; x is pixel x + offset of the strip.
+  void cut(Seen down, int64_t y, int64_t x, int64_t x1, int64_t offset) {
+    const int64_t step = s.right.step(), wide = s.wide();
+    Seen before = {0, -1};
+    for (; x < x1; x += wide * step) {
+      const int64_t pixels = least(wide, divide_up(x1 - x, step));
+      const Seen right(s.right, x, pixels);
+      if (right.last < right.first) continue;
+      Part& now = part[parts];
+      if (right == before)
+        now = part[parts - 1];
+      else
+        list(down, right, y, x, now);
+      before = right;
+      const int64_t v = s.down.source(y, down.first);
+      const int64_t u = s.right.source(x, right.first) - s.stacks.left;
+      now.pixels = pixels, now.first = x + offset;
+      now.source = (v * s.stacks.columns + u) * s.stacks.lanes;
+      ++parts;
+    }
+  }
+
+  void list(Seen down, Seen right, int64_t y, int64_t x, Part& now) {
+    now.taps = taps + used;
+    for (int64_t i = down.first; i <= down.last; ++i)
+      for (int64_t j = right.first; j <= right.last; ++j) {
+        if (!s.down.sees(y, i) || !s.right.sees(x, j)) continue;
+        const int64_t v = s.down.source(y, i) - s.down.source(y, down.first);
+        const int64_t u = s.right.source(x, j) - s.right.source(x, right.first);
+        taps[used++] = {int32_t((i * s.right.cells + j) * s.height()),
+                        int32_t((v * s.stacks.columns + u) * s.stacks.lanes)};
+      }
+    now.count = taps + used - now.taps;
+  }
+
+  // packed filters (planes, cells, height) times the stack -> sums (rows, length, lanes), added
+  void multiply(const float* filters, const float* stack, int64_t rows, float* sums) const {
+    const int64_t lanes = s.stacks.lanes, wide = s.wide(), at_once = s.planes_at_once();
+    const int64_t vector = wide == 1 ? kLanes : s.right.source_step() * lanes;
+    const int64_t to_vector = wide == 1 ? kLanes : s.right.step() * lanes;
+    const int64_t filter_plane = s.cells() * s.height(), pixel_plane = s.stacks.plane();
+    for (int64_t p = 0; p < s.stacks.planes; p += at_once)
+      for (const Part* at = part; at < part + parts; ++at) {
+        const int64_t planes = least(at_once, s.stacks.planes - p);
+        const Terms terms = {at->taps, at->count, planes, filter_plane, pixel_plane};
+        multiply_tile_of_terms(rows, wide == 1 ? kTileVectors : at->pixels,
+                               filters + p * filter_plane, stack + p * pixel_plane + at->source,
+                               vector, terms, sums + at->first * lanes, length * lanes, to_vector);
+      }
+  }
+};
+
+inline Stacked stacked(Axis down, Axis right, int64_t n, int64_t planes, int64_t rows,
+                       int64_t row_step, int64_t plane_step) {
+  // Pixels of one tile may see differently: what some see outside is there, and is zero.
+  const bool full = round_up(n, kTileColumns) == round_up(n, kLanes);
+  const Span seen = full ? Span{0, right.sources} : right.seen();
+  const int64_t left = least(0, seen.begin), end = most(right.sources, seen.end);
+  const Stacks stacks = {planes, down.sources, left, end - left, full ? kTileColumns : kLanes};
+  return {down, right, stacks, rows, row_step, plane_step};
+}
+
+// Whether stacks are nearly full, with little padding, and the terms so many that stacking pays.
+inline bool is_worth_stacking(const Stacked& s, int64_t n) {
+  return 4 * n >= 3 * round_up(n, s.stacks.lanes) && s.stacks.columns <= 4 * s.right.sources &&
+         s.cells() <= kMostCells && s.stacks.planes * s.cells() >= kLeastTerms &&
+         s.stacks.rows > 0 && s.rows > 0 && s.stacks.plane() <= INT32_MAX;
+}
+
+// sums (rows, length, lanes) -> out, of n images `image` apart, planes `plane` apart
+inline void unstack(const float* sums, int64_t rows, int64_t length, int64_t lanes, float* out,
+                    int64_t n, int64_t image, int64_t plane) {
+  for (int64_t r = 0; r < rows; ++r, out += plane, sums += length * lanes)
+    for (int64_t l = 0; l < n; l += 4)
+      for (int64_t x = 0; x < length; x += 4) {
+        const float* from = sums + x * lanes + l;
+        float* to = out + l * image + x;
+        if (l + 4 <= n && x + 4 <= length) {
+          const float* const four[] = {from, from + lanes, from + 2 * lanes, from + 3 * lanes};
+          transpose_4x4(four, to, image);
+        } else {
+          for (int64_t i = 0; i < least(4, n - l); ++i)
+            for (int64_t j = 0; j < least(4, length - x); ++j)
+              to[i * image + j] = from[j * lanes + i];
+        }
+      }
+}
+
+inline int64_t stacks_at_once(int64_t n, const Stacks& stacks) {
+  return most(1, least(divide_up(n, stacks.lanes), kPanelStacks / (stacks.floats() + 1)));
+}
+
+// Floats of workspace.
+inline int64_t stacked_floats(const Stacked& s, int64_t n) {
+  if (!is_worth_stacking(s, n)) return 0;
+  return round_up(s.filter_floats(), 16) + stacks_at_once(n, s.stacks) * s.stacks.floats();
+}
+
+// x (n, planes, h, w) -> out (n, rows, oh, ow) by filters, of one group; images are `x_image` and
+// `out_image` floats apart. workspace has stacked_floats.
+inline void convolve_stacked(const Stacked& s, const float* x, int64_t x_image,
+                             const float* filters, const float* bias, float* out, int64_t out_image,
+                             int64_t n, float* workspace) {
+  const int64_t lanes = s.stacks.lanes, height = s.height(), tiles = divide_up(s.rows, height);
+  const int64_t pixels = s.down.targets * s.right.targets, strips = divide_up(pixels, s.strip());
+  const int64_t at_once = stacks_at_once(n, s.stacks), floats = s.stacks.floats();
+  float *packed = workspace, *stack = workspace + round_up(s.filter_floats(), 16);
+  pack_filters(s, filters, packed);
+  for (int64_t n0 = 0; n0 < n; n0 += at_once * lanes) {
+    const int64_t stacks = divide_up(least(n - n0, at_once * lanes), lanes);
+    for (int64_t q = 0; q < stacks; ++q)
+      stack_images(x + (n0 + q * lanes) * x_image, least(lanes, n - n0 - q * lanes), x_image,
+                   s.right.sources, s.stacks, stack + q * floats);
+    parallel_for(stacks * strips * tiles, 1, [&](int64_t begin, int64_t end) {
+      alignas(64) float sums[kTileRows * kStripFloats];
+      Strip strip(s);
+      for (int64_t next; begin < end; begin = next) {
+        next = least(end, (begin / tiles + 1) * tiles);
+        const int64_t q = begin / tiles / strips, first = begin / tiles % strips * s.strip();
+        strip.set(first, least(pixels, first + s.strip()));
+        for (int64_t t = begin; t < next; ++t) {
+          const int64_t i = t % tiles * height, rows = least(height, s.rows - i);
+          const int64_t row = strip.length * lanes, image = n0 + q * lanes;
+          for (int64_t r = 0; r < rows; ++r)
+            for (int64_t l = 0; l < row; l += kLanes)
+              store(sums + r * row + l, broadcast(bias ? bias[i + r] : 0.f));
+          strip.multiply(packed + i * s.stacks.planes * s.cells(), stack + q * floats, rows, sums);
+          unstack(sums, rows, strip.length, lanes, out + image * out_image + i * pixels + first,
+                  least(lanes, n - image), out_image, pixels);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA
