@@ -128,6 +128,7 @@ class Round:
             np.unravel_index(place, output.shape)
             for place, output in zip(self.places, outputs, strict=True)
         ]
+        gc.unfreeze()  # what the round before has left
         gc.collect()
         gc.freeze()
 
@@ -161,17 +162,18 @@ def main(file: str) -> None:
     def tell(report: Any) -> None:
         print(json.dumps(report), file=reports, flush=True)
 
-    work = json.loads(sys.stdin.readline())
     spec = importlib.util.spec_from_file_location("in_the_race", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    if not hasattr(module, work["kind"]):
-        return tell({"absent": f"does no {work['kind']}"})
-    tell({"about": module.about()})
     for line in sys.stdin:
         order = json.loads(line)
+        if "kind" in order:
+            work = order
+            able = hasattr(module, work["kind"])
+            tell({"about": module.about()} if able else {"absent": f"does no {work['kind']}"})
+            continue
         this = Round(module, work, order)
         this.warm_up()
         tell("ready")
@@ -181,7 +183,6 @@ def main(file: str) -> None:
         this.hand_in(Path(order["results"]), len(work["inputs"]))
         tell({"times": this.times, "outputs": len(this.where)})
         del this
-    return None
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ class OutError(Exception):
     """A contestant that is out of the race, with the sentence that says why."""
 
 
+class AbsentError(OutError):
+    """One that does no such work, and may do the next."""
+
+
 @dataclass(frozen=True)
 class Timing:
     """A round, by the contestant's clock and by that of the race."""
@@ -109,8 +113,7 @@ class Draw:
 class Contestant:
     """A process that waits for orders and uses no processor until they come."""
 
-    def __init__(self, setting: Setting, work: Work) -> None:
-        """OutError if it does not start here or does no such work."""
+    def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by close
         self.child = subprocess.Popen(
@@ -118,15 +121,13 @@ class Contestant:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, bufsize=0,
             env=os.environ | setting.environment,
         )  # fmt: skip
-        try:
-            self.order(work.told())
-            first = self.report()
-            if "absent" in first:
-                raise OutError(first["absent"])
-        except OutError:
-            self.close()
-            raise
-        self.about: dict[str, Any] = first["about"]
+
+    def prepare(self, work: Work) -> None:
+        """Tell it the work. OutError if it does not start here, or does no such work."""
+        self.order(work.told())
+        if "absent" in (answer := self.report()):
+            raise AbsentError(answer["absent"])
+        self.about: dict[str, Any] = answer["about"]
 
     def round(self, draw: Draw) -> tuple[Timing, Handed]:
         """Have it do the calls of a round, between two looks at a clock of our own."""
@@ -185,3 +186,30 @@ class Contestant:
         self.child.kill()
         self.child.communicate()
         self.stderr.close()
+
+
+class Processes:
+    """Contestants by name: each starts once for all works, and again where it was put out."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, Contestant] = {}
+
+    def prepare(self, setting: Setting, work: Work) -> Contestant:
+        """OutError if it does not start here, or does no such work."""
+        if setting.name not in self.running:
+            self.running[setting.name] = Contestant(setting)
+        try:
+            self.running[setting.name].prepare(work)
+        except AbsentError:
+            raise
+        except OutError:
+            self.end(setting.name)
+            raise
+        return self.running[setting.name]
+
+    def end(self, name: str) -> None:
+        self.running.pop(name).close()
+
+    def close(self) -> None:
+        for name in list(self.running):
+            self.end(name)

@@ -21,7 +21,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ import plots
 import refusals
 import report
 from baregrad.racing import PAUSE
-from process import Contestant, Draw, OutError, Timing
+from process import Contestant, Draw, OutError, Processes, Timing
 from settings import OURS, YARDSTICKS, Setting
 from works import SIZES, TABLE, Work
 
@@ -42,8 +42,8 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where arrays lie o
 class Race:
     """One work: who takes part, all their samples, and a sentence for each who is out."""
 
-    def __init__(self, work: Work, stack: ExitStack, pause: float, seed: int | None) -> None:
-        self.work, self.stack, self.pause = work, stack, pause
+    def __init__(self, work: Work, processes: Processes, pause: float, seed: int | None) -> None:
+        self.work, self.processes, self.pause = work, processes, pause
         self.rng = np.random.default_rng(seed)
         self.field: dict[str, Contestant] = {}
         self.timings: dict[str, list[Timing]] = {}
@@ -53,8 +53,7 @@ class Race:
 
     def enter(self, setting: Setting) -> None:
         try:
-            self.field[setting.name] = contestant = Contestant(setting, self.work)
-            self.stack.callback(contestant.close)
+            self.field[setting.name] = self.processes.prepare(setting, self.work)
         except OutError as why:
             self.out[setting.name] = str(why)
 
@@ -74,7 +73,8 @@ class Race:
                     self.timings.setdefault(name, []).append(timing)
                 except OutError as sentence:
                     self.out[name] = str(sentence)
-                    self.field.pop(name).close()
+                    del self.field[name]
+                    self.processes.end(name)
         self.ceilings.append(refusals.ceilings(self.work))
 
     def run(self, rounds: int) -> dict[str, Any]:
@@ -100,14 +100,18 @@ class Race:
 
 
 def race(
-    work: Work, settings: list[Setting], rounds: int, pause: float = PAUSE, seed: int | None = None
+    work: Work,
+    settings: list[Setting],
+    rounds: int,
+    processes: Processes,
+    pause: float = PAUSE,
+    seed: int | None = None,
 ) -> dict[str, Any]:
-    with ExitStack() as stack:
-        this = Race(work, stack, pause, seed)
-        for setting in settings:
-            if work.images or not setting.channels_last:
-                this.enter(setting)
-        return this.run(rounds)
+    this = Race(work, processes, pause, seed)
+    for setting in settings:
+        if work.images or not setting.channels_last:
+            this.enter(setting)
+    return this.run(rounds)
 
 
 def main() -> int | None:
@@ -125,11 +129,13 @@ def main() -> int | None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and leave neither files nor processes
     settings = [*OURS, *(replace(setting, python=args.python) for setting in YARDSTICKS)]
     result = report.begin()
-    for work in SIZES if args.sizes else TABLE:
-        if args.only in work.name:
-            races = [race(work, settings, args.rounds)]
+    with closing(Processes()) as processes:
+        for work in SIZES if args.sizes else TABLE:
+            if args.only not in work.name:
+                continue
+            races = [race(work, settings, args.rounds, processes)]
             while len(races) < args.repeat and report.lost(races[0]):
-                races.append(race(work, settings, args.rounds))
+                races.append(race(work, settings, args.rounds, processes))
             result["works"].append({"work": work.name, "races": races})
             report.show(result["works"][-1])
             if args.save:

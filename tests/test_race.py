@@ -6,6 +6,7 @@ import importlib
 import json
 import re
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,10 +32,21 @@ def module(name: str):
     return importlib.import_module(name)
 
 
+def race(work, settings: list, rounds: int, seed: int | None = None) -> dict:
+    with closing(module("process").Processes()) as processes:
+        return module("race").race(work, settings, rounds, processes, pause=0, seed=seed)
+
+
+def races(works: list, settings: list) -> list[dict]:
+    """Who is out of each, with the same processes for all."""
+    with closing(module("process").Processes()) as processes:
+        return [module("race").race(work, settings, 1, processes, pause=0)["out"] for work in works]
+
+
 def run(cheat: str, work=None) -> dict:
     """A race against nobody."""
     setting = module("settings").Setting("cheat", str(CHEATS / f"{cheat}.py"), ALONE, ours=True)
-    return module("race").race(work or gemm(), [setting], ROUNDS, pause=0, seed=0)
+    return race(work or gemm(), [setting], ROUNDS, seed=0)
 
 
 def gemm():
@@ -52,7 +64,7 @@ def relu():
 @pytest.mark.parametrize("work", [gemm, relu, cold_relu])
 def test_who_is_honest_stays_in_the_race_and_races_against_himself(work) -> None:
     setting = module("settings").Setting("honest", str(CHEATS / "honest.py"), ALONE)
-    found = module("race").race(work(), [setting], ROUNDS, pause=0, seed=0)
+    found = race(work(), [setting], ROUNDS, seed=0)
     assert found["out"] == {}
     assert list(found["contestants"]) == ["honest", "honest again"]
     for contestant in found["contestants"].values():
@@ -108,7 +120,7 @@ def test_who_hangs_is_put_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_not_installed_is_left_out_with_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "missing.py").write_text("import no_such_package\n")
     setting = module("settings").Setting("missing", str(tmp_path / "missing.py"))
-    found = module("race").race(gemm(), [setting], 1, pause=0)
+    found = race(gemm(), [setting], 1)
     assert found["out"] == {"missing": "ModuleNotFoundError: No module named 'no_such_package'"}
 
 
@@ -152,14 +164,13 @@ def test_every_contestant_does_its_works_rightly(
     package = file.partition("_")[0]
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    settings, race = module("settings"), module("race")
+    settings = module("settings")
     entered = [settings.Setting("one", f"{file}.py")]
     if file == "torch":
         entered.append(settings.Setting("last", "torch.py", {"LAYOUT": "channels_last"}))
-    monkeypatch.setattr(race, "SECONDS", 0.01)
+    monkeypatch.setattr(module("race"), "SECONDS", 0.01)
     done = 0
-    for work in small_works():
-        out = race.race(work, entered, 1, pause=0)["out"]
+    for out in races(small_works(), entered):
         absent = {why for why in out.values() if why.startswith("does no ")}
         clocked = {why for why in out.values() if why.endswith("less than there were")}
         assert set(out.values()) == absent | clocked  # so short that a busy machine shows
