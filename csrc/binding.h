@@ -107,10 +107,15 @@ class Call {
     return view.as_int64();
   }
 
+  // What a value is: "a str", "an int".
+  static std::string an(py::handle value) {
+    const std::string name = Py_TYPE(value.ptr())->tp_name;
+    return (std::string("aeiouAEIOU").find(name[0]) < 10 ? "an " : "a ") + name;
+  }
+
   View array(const std::string& name, py::handle value) const {
     std::optional<View> view = View::of(value, name);
-    if (!view)
-      wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name + ", expected " + View::kind());
+    if (!view) wrong_type(name + " is " + an(value) + ", expected " + View::kind());
     return std::move(*view);
   }
 

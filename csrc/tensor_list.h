@@ -20,8 +20,7 @@ struct Operand {
 inline Operand tensor_list(const Call& call, const std::string& name, py::handle value,
                            bool written, const Operand* params) {
   if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
-    call.wrong_type(name + " is a " + Py_TYPE(value.ptr())->tp_name +
-                    ", expected a list of arrays");
+    call.wrong_type(name + " is " + Call::an(value) + ", expected a list of arrays");
   const auto list = py::reinterpret_borrow<py::sequence>(value);
   if (params && list.size() != params->views.size())
     call.wrong_value(name + " has " + std::to_string(list.size()) + " arrays, expected " +

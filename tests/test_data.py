@@ -152,7 +152,7 @@ def test_the_seed_or_a_generator_of_your_own_decides_the_order():
     [
         ({"batch_size": 0}, ValueError, "batch_size is 0, expected at least 1"),
         ({"batch_size": 2.0}, TypeError, "batch_size is a float, expected an integer"),
-        ({"generator": 7}, TypeError, "generator is a int, expected a numpy.random.Generator"),
+        ({"generator": 7}, TypeError, "generator is an int, expected a numpy.random.Generator"),
         ({"dataset": iter([1])}, TypeError, "dataset is a list_iterator, expected something with"),
     ],
 )

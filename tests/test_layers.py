@@ -50,7 +50,7 @@ def test_a_function_and_its_layer_follow_the_formula(name, device, rng):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_function_refuses_what_is_no_tensor(name):
-    with pytest.raises(TypeError, match=rf"\[{name}\] \w+ is a ndarray, expected a Tensor"):
+    with pytest.raises(TypeError, match=rf"\[{name}\] \w+ is an ndarray, expected a Tensor"):
         getattr(F, name)(np.zeros((2, 3)), **ACTIVATIONS[name][1])
 
 

@@ -22,10 +22,10 @@ from baregrad import backend
         ("gemm", 1, {}, "b is missing, expected a, b, bias, alpha, beta, out"),
         ("gemm", 2, {"a": 1}, "a is given twice, expected once"),
         ("argmax", 1, {"axis": 1.5}, "axis is a float, expected an integer"),
-        ("reduce_sum", 1, {"axes": 1}, "axes is a int, expected a list of integers"),
+        ("reduce_sum", 1, {"axes": 1}, "axes is an int, expected a list of integers"),
         ("reduce_sum", 1, {"axes": ["0"]}, "the arguments do not fit, expected (x: object, axes: "),
         ("elu_forward", 1, {}, "alpha is missing, expected x, alpha, out"),
-        ("bias_activation_forward", 2, {"activation": 1}, "activation is a int, expected text"),
+        ("bias_activation_forward", 2, {"activation": 1}, "activation is an int, expected text"),
     ],
 )
 def test_arguments_of_a_compiled_kernel_that_do_not_fit_are_named(

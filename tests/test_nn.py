@@ -429,7 +429,7 @@ def test_linear_refuses_what_does_not_fit():
         layer(bg.tensor(np.zeros((5, 2), np.float32)))
     with pytest.raises(ValueError, match=r"input has shape \(\), expected \(\.\.\., 3\)"):
         layer(bg.tensor(1.0))
-    with pytest.raises(TypeError, match=r"input is a ndarray, expected a Tensor"):
+    with pytest.raises(TypeError, match=r"input is an ndarray, expected a Tensor"):
         layer(np.zeros((5, 3), np.float32))
     with pytest.raises(
         TypeError, match=r"input has dtype float64, expected float32: use input.float\(\)"
@@ -442,7 +442,7 @@ def test_linear_refuses_what_does_not_fit():
 def test_relu_is_the_maximum_with_zero_and_refuses_arrays():
     out = nn.ReLU()(bg.tensor([-1.0, 0.0, 2.0]))
     assert out.tolist() == [0, 0, 2]
-    with pytest.raises(TypeError, match=r"\[relu\] input is a ndarray, expected a Tensor"):
+    with pytest.raises(TypeError, match=r"\[relu\] input is an ndarray, expected a Tensor"):
         F.relu(np.zeros(3))
 
 
@@ -508,7 +508,7 @@ def test_a_module_list_holds_modules_and_has_no_forward():
     assert [name for name, _ in layers.named_children()] == ["0", "1", "2", "3"]
     with pytest.raises(NotImplementedError, match=r"\[ModuleList\] the class defines no forward"):
         layers(1)
-    with pytest.raises(TypeError, match=r"\[ModuleList\] modules\[4\] is a int"):
+    with pytest.raises(TypeError, match=r"\[ModuleList\] modules\[4\] is an int"):
         layers.append(1)
 
 

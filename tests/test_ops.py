@@ -173,8 +173,8 @@ def test_a_number_does_not_widen_a_tensor_of_its_kind(value: Any, types: list[np
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.ones(2) + bg.ones(3), ValueError, r"\[add\] shapes \(2,\) and \(3,\) do not broadcast"),
     (lambda: bg.ones(2) * [1, 2], TypeError, r"\[mul\] b is a list, expected a Tensor: use bg.tensor"),
-    (lambda: bg.ones(2) + np.ones(2), TypeError, r"\[add\] b is a ndarray, expected a Tensor"),
-    (lambda: bg.ones(2) == np.ones(2), TypeError, r"\[eq\] b is a ndarray"),
+    (lambda: bg.ones(2) + np.ones(2), TypeError, r"\[add\] b is an ndarray, expected a Tensor"),
+    (lambda: bg.ones(2) == np.ones(2), TypeError, r"\[eq\] b is an ndarray"),
     (lambda: bg.where(bg.ones(2), 1, 2), TypeError, "condition has dtype float32, expected bool: use condition != 0"),
     (lambda: bg.ones(2).sum(1), IndexError, r"\[sum\] dim is 1, expected -1 <= dim < 1"),
     (lambda: bg.ones(2).sum((0, -1)), ValueError, r"\[sum\] dim is \(0, -1\), expected different"),

@@ -160,7 +160,7 @@ def test_an_interrupt_goes_through_and_the_model_can_go_on():
         ([problem(5)[:]], 0, ValueError, "epochs is 0, expected at least 1"),
         ([problem(5)[:]], 1.5, TypeError, "epochs is a float, expected an integer"),
         ([(1, 2, 3)], 1, ValueError, r"a batch has 3 parts, expected \(inputs, labels\)"),
-        ([np.zeros((2, 2))], 1, TypeError, "a batch is a ndarray, expected a pair"),
+        ([np.zeros((2, 2))], 1, TypeError, "a batch is an ndarray, expected a pair"),
     ],
 )
 def test_fit_refuses_what_it_cannot_train_on(loader, epochs, error, message):

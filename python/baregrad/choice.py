@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import backend
+from .hints import an
 from .native import _cpu
 from .reading import regular
 
@@ -79,7 +80,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     before = choice = _current
     for spec in specs:
         if not isinstance(spec, str):
-            raise TypeError(f"[use] spec is a {type(spec).__name__}, expected text")
+            raise TypeError(f"[use] spec is {an(spec)}, expected text")
         whole = spec.endswith(SOURCES) and Path(spec).is_file()  # with a comma in its name
         for part in [spec] if whole else spec.split(","):
             name, equals, value = part.strip().partition("=")
@@ -112,7 +113,7 @@ def _pick_table(choice: Choice, name: str) -> Choice:
 def _pick(choice: Choice, name: str, value: str) -> Choice:
     if name == "isa":
         if not isinstance(value, str):
-            raise TypeError(f"[use] isa is a {type(value).__name__}, expected text")
+            raise TypeError(f"[use] isa is {an(value)}, expected text")
         return replace(choice, isa=value)
     rung = _find(name, value)
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
@@ -129,7 +130,7 @@ def rungs() -> Iterator[tuple[str, str, str, Path]]:
 def _find(op: str, value: str) -> str:
     """What `use` keeps of an entry: a rung, number_idea, or the path of a library."""
     if not isinstance(value, str):
-        raise TypeError(f"[use] {op} is a {type(value).__name__}, expected text")
+        raise TypeError(f"[use] {op} is {an(value)}, expected text")
     if value.endswith(_SUFFIX) and op in _OPS:
         return _snapshot(op, Path(value))
     if value.endswith(SOURCES) and op in _OPS:

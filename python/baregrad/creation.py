@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import device as find_device, kernels
+from .hints import an
 from .ops.arguments import (
     NUMBERS,
     expect_possible,
@@ -47,7 +48,7 @@ def tensor(
 def from_numpy(array: NDArray) -> Tensor:
     """A tensor of the shape and memory of a NumPy array: what changes one changes the other."""
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"[from_numpy] array is a {type(array).__name__}, expected a NumPy array")
+        raise TypeError(f"[from_numpy] array is {an(array)}, expected a NumPy array")
     return Tensor(array)
 
 
@@ -98,7 +99,7 @@ def full(
 ) -> Tensor:
     """One value in a shape; by default of the type that the value has: float32, int64 or bool."""
     if not isinstance(fill_value, NUMBERS):
-        raise TypeError(f"[full] fill_value is a {type(fill_value).__name__}, expected a number")
+        raise TypeError(f"[full] fill_value is {an(fill_value)}, expected a number")
     shape = _shape("full", size)
     wanted = _dtype("full", dtype, result_type(fill_value))
     array = find_device(device).full(shape, fill_value, wanted)

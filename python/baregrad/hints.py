@@ -1,8 +1,15 @@
-"""What to write instead of a name that Tensor does not have."""
+"""Words of error messages: what a value is, and what to write instead of a name that is not there."""
 
 from __future__ import annotations
 
 from typing import NoReturn
+
+
+def an(value: object) -> str:
+    """What it is: "a str", "an int"."""
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIOU" or name == "ndarray" else f"a {name}"
+
 
 INSTEAD = {
     "bmm": "x @ y",

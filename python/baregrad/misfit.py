@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, SupportsFloat, SupportsIndex
 
+from .hints import an
+
 # What a kind of argument, as pybind11 spells it, may be, and how we spell that.
 _KINDS: dict[str, tuple[Any, str]] = {
     "Sequence": (Sequence, "a list of integers"),
@@ -40,5 +42,5 @@ def sentence(said: TypeError, /, *args: Any, **named: Any) -> str:
             (k for word, k in _KINDS.items() if word in kinds[name]), (object, "")
         )
         if not isinstance(value, kind):
-            return f"[{op}] {name} is a {type(value).__name__}, expected {expected}"
+            return f"[{op}] {name} is {an(value)}, expected {expected}"
     return f"[{op}] the arguments do not fit, expected ({listed})"

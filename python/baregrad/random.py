@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .hints import an
 from .typing import NDArray
 
 _generator = np.random.Generator(np.random.Philox(0))
@@ -34,7 +35,7 @@ def manual_seed(seed: int) -> None:
 def seeded(op: str, seed: int) -> np.random.Generator:
     """A generator of its own, by a number of at least 0."""
     if not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"[{op}] seed is a {type(seed).__name__}, expected an integer")
+        raise TypeError(f"[{op}] seed is {an(seed)}, expected an integer")
     if seed < 0:
         raise ValueError(f"[{op}] seed is {seed}, expected at least 0")
     return np.random.Generator(np.random.Philox(seed))

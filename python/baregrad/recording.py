@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from .hints import an
+
 
 class _Mode(threading.local):
     grad = True
@@ -49,6 +51,6 @@ class _Restored:
 def set_grad_enabled(mode: bool) -> _Restored:
     """Record or not, from now on in this thread, or only inside a `with`."""
     if not isinstance(mode, (bool, np.bool_)):
-        raise TypeError(f"[set_grad_enabled] mode is a {type(mode).__name__}, expected a bool")
+        raise TypeError(f"[set_grad_enabled] mode is {an(mode)}, expected a bool")
     before, _mode.grad = _mode.grad, bool(mode)
     return _Restored(before)

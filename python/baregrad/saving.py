@@ -12,6 +12,7 @@ import numpy as np
 
 from . import nn, tensorfile
 from .blank import to_be_loaded
+from .hints import an
 from .nn import Module
 from .nn.state import load as load_state
 from .ops.arguments import instance
@@ -120,7 +121,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.item())
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"a {type(value).__name__} is nothing for JSON")
+    raise TypeError(f"{an(value)} is nothing for JSON")
 
 
 def _rebuilt(made: Any, arrays: Mapping[str, NDArray]) -> Module:
@@ -130,7 +131,7 @@ def _rebuilt(made: Any, arrays: Mapping[str, NDArray]) -> Module:
     with to_be_loaded(count, np.float64 if double else np.float32):
         model = _made(made)
     if not isinstance(model, Module):
-        raise TypeError(f"a {type(model).__name__}, expected a layer of nn")
+        raise TypeError(f"{an(model)}, expected a layer of nn")
     return model
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .hints import an
 from .reading import regular
 from .typing import NDArray
 from .writing import replacing
@@ -154,9 +155,7 @@ def _packed(op: str, value: Any, name: str, arrays: dict[str, NDArray]) -> Any:
         return {"tuple" if isinstance(value, tuple) else "list": items}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(
-        f"[{op}] {name} is a {type(value).__name__}, expected what JSON has or an array"
-    )
+    raise TypeError(f"[{op}] {name} is {an(value)}, expected what JSON has or an array")
 
 
 def _unpacked(value: Any, arrays: Mapping[str, NDArray]) -> Any:

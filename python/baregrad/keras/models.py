@@ -14,6 +14,7 @@ import numpy as np
 from .. import nn, optim, tensorfile, train
 from ..autograd import no_grad
 from ..blank import to_be_loaded
+from ..hints import an
 from ..nn import functional as F  # noqa: N812
 from ..ops.arguments import integer, number, several
 from ..saving import FAULTS, save
@@ -59,8 +60,7 @@ class Sequential:
         """Put a layer at the end. The first may be told its `input_dim` or `input_shape`."""
         if not isinstance(layer, Layer):
             raise TypeError(
-                f"[Sequential.add] layer is a {type(layer).__name__}, expected a Keras layer, "
-                "such as Dense"
+                f"[Sequential.add] layer is {an(layer)}, expected a Keras layer, such as Dense"
             )
         if self.network is not None:
             raise RuntimeError("[Sequential.add] the model is built, expected all layers before")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 
+from ..hints import an
 from ..typing import Array, Shape
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def expect_possible(op: str, elements: float) -> None:
 def instance(op: str, name: str, value: Any, kind: Any, expected: str) -> Any:
     """value, if it is of that kind, a class or a tuple of classes."""
     if not isinstance(value, kind):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected {expected}")
+        raise TypeError(f"[{op}] {name} is {an(value)}, expected {expected}")
     return value
 
 
@@ -143,9 +144,7 @@ def known_dtype(op: str, dtype: Any, what: str = "dtype is") -> DType:
 def operand(op: str, name: str, value: Any) -> Tensor:
     """value, if it is a Tensor."""
     if not is_tensor(value):
-        raise TypeError(
-            f"[{op}] {name} is a {type(value).__name__}, expected a Tensor: use bg.tensor"
-        )
+        raise TypeError(f"[{op}] {name} is {an(value)}, expected a Tensor: use bg.tensor")
     return value
 
 

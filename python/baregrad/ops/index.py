@@ -14,6 +14,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..backend import backend_of, kernels
+from ..hints import an
 from ..typing import Array, NDArray, Shape
 from .arguments import is_tensor
 from .binary import sum_to
@@ -227,7 +228,7 @@ def _host(item: Any) -> Any:
     except TypeError:
         pass
     raise TypeError(
-        f"[index] an index is a {type(item).__name__}, expected integers, slices, None, ... or arrays"
+        f"[index] an index is {an(item)}, expected integers, slices, None, ... or arrays"
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..hints import an
 from ..typing import NDArray
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -24,7 +25,7 @@ def shape_text(shape: tuple[int | str, ...]) -> str:
 def array(op: str, name: str, value: object) -> NDArray:
     """`value`, if it is an array."""
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"[{op}] {name} is a {type(value).__name__}, expected a NumPy array")
+        raise TypeError(f"[{op}] {name} is {an(value)}, expected a NumPy array")
     return value
 
 
@@ -147,9 +148,7 @@ def in_step(
     lists = {"params": params, "grads": grads, **states}
     for name, arrays in lists.items():
         if not isinstance(arrays, (list, tuple)):
-            raise TypeError(
-                f"[{op}] {name} is a {type(arrays).__name__}, expected a list of arrays"
-            )
+            raise TypeError(f"[{op}] {name} is {an(arrays)}, expected a list of arrays")
         if len(arrays) != len(params):
             raise ValueError(f"[{op}] {name} has {len(arrays)} arrays, expected {len(params)}")
     for i in range(len(params)):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import random, tensorfile
+from ..hints import an
 from ..nn import Module
 from ..optim.lr_scheduler import LRScheduler
 from ..typing import NDArray
@@ -76,13 +77,13 @@ def _put_back(
         raise ValueError("its best model is of another network")
     if tree["optimizer_class"] != type(optimizer).__name__:
         raise ValueError(
-            f"[fit] optimizer is a {type(optimizer).__name__}, expected a "
+            f"[fit] optimizer is {an(optimizer)}, expected a "
             f"{tree['optimizer_class']} like the one of {path}"
         )
     stateful = tree["scheduler"] is not None and hasattr(scheduler, "load_state_dict")
     if scheduler is not None and not stateful:
         raise ValueError(
-            f"[fit] {path} has no state for the scheduler, a {type(scheduler).__name__}, "
+            f"[fit] {path} has no state for the scheduler, {an(scheduler)}, "
             "expected one with state_dict and load_state_dict to resume"
         )
     try:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..hints import an
 from ..nn import Module
 from ..nn.utils import clip_grad_norm_
 from ..ops.arguments import instance, integer, number
@@ -142,9 +143,7 @@ def _epoch(
 def _check_parts(model: Module, optimizer: Optimizer, scheduler: Any) -> None:
     instance("fit", "optimizer", optimizer, Optimizer, "one of baregrad.optim")
     if scheduler is not None and not hasattr(scheduler, "step"):
-        raise TypeError(
-            f"[fit] scheduler is a {type(scheduler).__name__}, expected one with step()"
-        )
+        raise TypeError(f"[fit] scheduler is {an(scheduler)}, expected one with step()")
     own = {id(parameter) for parameter in model.parameters()}
     if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
         raise ValueError("[fit] optimizer has no parameter of the model, expected some")

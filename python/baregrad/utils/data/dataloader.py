@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...hints import an
 from ...ops.arguments import instance, integer
 from ...random import generator as default_generator
 from ...tensor import Tensor, as_tensor, from_numpy
@@ -31,8 +32,7 @@ class DataLoader:
     ) -> None:
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise TypeError(
-                f"[DataLoader] dataset is a {type(dataset).__name__}, "
-                "expected something with a length and items"
+                f"[DataLoader] dataset is {an(dataset)}, expected something with a length and items"
             )
         kinds = (np.random.Generator, type(None))
         instance("DataLoader", "generator", generator, kinds, "a numpy.random.Generator")
