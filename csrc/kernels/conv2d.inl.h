@@ -1,6 +1,7 @@
 // Convolution as three blocked products with the matrix of windows (windows.inl.h), each of whose
 // slivers is packed from padded images as it is needed.
 #include "stacked.inl.h"
+#include "stacked_weight.inl.h"
 #include "windows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
@@ -94,9 +95,13 @@ inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const fl
 }
 
 inline bool all_finite(const float* x, int64_t n) {
-  Vec sum = {};  // stays 0: only infinity and NaN times 0 do not
-  for (int64_t i = 0; i < n; i += kLanes) sum += load_upto(x + i, n - i) * 0.f;
-  return sum_lanes(sum) == 0;
+  int64_t bad = 1;
+  parallel_for(n, kElementwiseGrain, [&](int64_t begin, int64_t end) {
+    Vec sum = {};  // stays 0: only infinity and NaN times 0 do not
+    for (int64_t i = begin; i < end; i += kLanes) sum += load_upto(x + i, end - i) * 0.f;
+    if (!(sum_lanes(sum) == 0)) keep_smallest(&bad, 0);
+  });
+  return bad == 1;
 }
 
 inline Stacked stacked_forward(const Conv2dSize& s) {
@@ -316,10 +321,34 @@ struct ChunkFloats {
   }
 };
 
+inline StackedWeight stacked_weight(const Conv2dSize& s) {
+  return stacked_weight({s.oh, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, false},
+                        {s.ow, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, false}, s.n,
+                        s.c / s.groups, s.o / s.groups);
+}
+
 int64_t conv2d_backward_weight_workspace(Conv2dSize s) {
-  const ChunkFloats floats(s);
+  const ChunkFloats of_chunk(s);
   const int64_t sums = s.c / s.groups * s.kh * s.kw * (s.o / s.groups);
-  return batch_chunks(s) * (floats.images + floats.product + sums) * int64_t(sizeof(float));
+  const int64_t floats = batch_chunks(s) * (of_chunk.images + of_chunk.product + sums);
+  return most(floats, stacked_floats(stacked_weight(s), s.n)) * int64_t(sizeof(float));
+}
+
+// The same of stacked images.
+inline void conv2d_backward_weight_stacked(const StackedWeight& w, const float* x,
+                                           const float* dout, float* dweight, const Conv2dSize& s,
+                                           float* sums) {
+  const int64_t o = s.o / s.groups, c = s.c / s.groups;
+  for (int64_t g = 0; g < s.groups; ++g, dweight += o * c * s.kh * s.kw) {
+    multiply_stacked_windows(w, x + g * c * s.h * s.w, s.c * s.h * s.w, dout + g * o * s.oh * s.ow,
+                             s.o * s.oh * s.ow, s.n, sums, sums + w.sums());
+    for (int64_t f = 0; f < o; ++f)
+      for (int64_t plane = 0; plane < c; ++plane)
+        for (int64_t i = 0; i < s.kh; ++i)
+          for (int64_t j = 0; j < s.kw; ++j)
+            dweight[((f * c + plane) * s.kh + i) * s.kw + j] =
+                sums[(i * w.rows() + plane * s.kw + j) * w.columns() + f];
+  }
 }
 
 // x, dout of images [begin, end) of group g -> sums (c kh kw, o): windows times dout'
@@ -362,6 +391,10 @@ inline void conv2d_backward_chunk(const float* x, const float* dout, float* sums
 void conv2d_backward_weight(const float* x, const float* dout, float* dweight, Conv2dSize s,
                             void* workspace) {
   const int64_t o = s.o / s.groups, k = s.c / s.groups * s.kh * s.kw, chunks = batch_chunks(s);
+  const StackedWeight stacked = stacked_weight(s);
+  if (is_worth_stacking(stacked, s.n) && all_finite(dout, s.n * s.o * s.oh * s.ow))
+    return conv2d_backward_weight_stacked(stacked, x, dout, dweight, s,
+                                          static_cast<float*>(workspace));
   const ChunkFloats floats(s);
   float* sums = static_cast<float*>(workspace);
   float* rest = sums + chunks * o * k;

@@ -64,6 +64,18 @@ inline void pack_sliver(Sliver x, int64_t n, int64_t width, int64_t k, float* sl
 
 typedef float Tile[kTileRows][kTileColumns];
 
+// The rows of a tile of a by threes: places of the first of each three, and the steps between them.
+struct Thirds {
+  static constexpr int kCount = (kTileRows + 2) / 3;
+  const float* first[kCount];
+  int64_t side, step;
+
+  Thirds() = default;
+  Thirds(Sliver a) : side(a.side), step(a.step) {
+    for (int i = 0; i < kCount; ++i) first[i] = a.data + 3 * i * a.side;
+  }
+};
+
 // Where a tile of sums goes: rows `row` apart, added to what is there or in its stead.
 struct Place {
   float* data;
@@ -75,10 +87,11 @@ struct Place {
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
 // So would 14 places in a: counted by threes, 5 places and 3 indices are enough.
 template <int Rows, int Vectors>
-__attribute__((noinline)) void multiply_slivers(Sliver a, Sliver b, int64_t k, Place to) {
+__attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64_t k, Place to) {
+  const int64_t side = a.side;
   const float* third[(Rows + 2) / 3];
 #pragma GCC unroll 8
-  for (int i = 0; i < Rows; i += 3) third[i / 3] = a.data + i * a.side;
+  for (int i = 0; i < Rows; i += 3) third[i / 3] = a.first[i / 3];
   Vec sum[Rows][Vectors] = {};
   for (int64_t p = 0; p < k; ++p, b.data += b.step) {
     Vec from[Vectors];
@@ -86,7 +99,7 @@ __attribute__((noinline)) void multiply_slivers(Sliver a, Sliver b, int64_t k, P
     for (int j = 0; j < Vectors; ++j) from[j] = load(b.data + j * kLanes);
 #pragma GCC unroll 32
     for (int i = 0; i < Rows; ++i) {
-      const Vec x = broadcast(third[i / 3][i % 3 * a.side]);
+      const Vec x = broadcast(third[i / 3][i % 3 * side]);
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(x, from[j], sum[i][j]);
     }
@@ -108,7 +121,8 @@ __attribute__((noinline)) void multiply_slivers(Sliver a, Sliver b, int64_t k, P
 
 // The same for as many rows and columns as are wanted.
 template <int Rows = kTileRows, int Vectors = kTileVectors>
-inline void multiply_tile(Sliver a, Sliver b, int64_t k, int64_t rows, int64_t columns, Place to) {
+inline void multiply_tile(const Thirds& a, Sliver b, int64_t k, int64_t rows, int64_t columns,
+                          Place to) {
   if constexpr (Vectors > 1)
     if (columns <= (Vectors - 1) * kLanes)
       return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to);

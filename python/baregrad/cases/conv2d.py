@@ -117,6 +117,10 @@ _shapes = [
     Windows(32, 8, 8, 9, (3, 3), o=9, stride=(2, 2), padding=(1, 1)),
     Windows(16, 11, 9, 10, (3, 3), o=10, stride=(2, 3), padding=(2, 1), dilation=(3, 2)),
     Windows(16, 4, 9, 12, (7, 7), o=6, stride=(2, 2), padding=(3, 3), groups=2),
+    # Of those, filters whose gradient has many tiles: rows in several pieces, windows of two rows.
+    Windows(36, 17, 5, 40, (3, 3), o=33, padding=(1, 1)),
+    Windows(16, 24, 9, 6, (2, 3), o=40, stride=(2, 1), padding=(1, 2), dilation=(1, 2)),
+    Windows(13, 36, 4, 5, (3, 3), o=70, padding=(1, 1), groups=2),
 ]
 _kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]

@@ -1,0 +1,135 @@
+#pragma once
+// The gradient of filters over stacked images: of a row of pixels and images, windows (rows) times
+// the gradients of the outputs (columns). Windows are read where the images lie: those of
+// neighbouring cells begin one pixel apart.
+#include "blocked.inl.h"
+#include "stacked.inl.h"
+
+namespace baregrad::BAREGRAD_ISA {
+namespace {
+
+// Rows of a tile: whole rows of windows, three cells each.
+constexpr int64_t kCellRows = kTileRows / 3 * 3;
+constexpr int64_t kManyTiles = 16;  // to keep threads busy
+// Pixels and images of a filter that are packed at a time: 32 to 128 KiB of a sliver.
+constexpr int64_t kPackedPixels = 2 * kBlockK;
+
+struct StackedWeight {
+  Axis down, right;
+  Stacks stacks;  // of planes with zeros where windows look outside to the left and right
+  int64_t filters;
+
+  // (kh, rows, filters) are the sums: rows (planes, kw).
+  int64_t rows() const { return stacks.planes * right.cells; }
+  int64_t columns() const { return round_up(filters, kTileColumns); }
+  int64_t sums() const { return down.cells * rows() * columns(); }
+  int64_t tiles() const { return divide_up(rows(), kCellRows); }
+  int64_t slivers() const { return columns() / kTileColumns; }
+  // Pieces of a row, the pixels of one, and how many are multiplied one after another.
+  int64_t pieces() const { return divide_up(right.targets * stacks.lanes, kBlockK); }
+  int64_t pixels() const { return divide_up(right.targets, pieces()); }
+  int64_t at_once() const { return kPackedPixels / (pixels() * stacks.lanes); }
+};
+
+inline StackedWeight stacked_weight(Axis down, Axis right, int64_t n, int64_t planes,
+                                    int64_t filters) {
+  const bool full = round_up(n, kTileColumns) == round_up(n, kLanes);
+  const Span seen = right.seen();
+  const int64_t left = least(0, seen.begin), end = most(right.sources, seen.end);
+  const Stacks stacks = {planes, down.sources, left, end - left, full ? kTileColumns : kLanes};
+  return {down, right, stacks, filters};
+}
+
+inline bool is_worth_stacking(const StackedWeight& s, int64_t n) {
+  return s.right.cells == 3 && s.right.stride == 1 && 4 * n >= 3 * round_up(n, s.stacks.lanes) &&
+         s.stacks.columns <= 4 * s.right.sources && s.stacks.floats() > 0 &&
+         s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
+}
+
+// Floats of workspace.
+inline int64_t stacked_floats(const StackedWeight& s, int64_t n) {
+  if (!is_worth_stacking(s, n)) return 0;
+  return s.sums() + s.columns() * kPackedPixels + stacks_at_once(n, s.stacks) * s.stacks.floats();
+}
+
+// A piece of row y of dout (n, filters, pixels), images and planes so far apart -> sliver (pixels,
+// lanes, kTileColumns) of `filters` filters, with zeros for images and filters that are not there
+inline void pack_gradients(const float* dout, int64_t n, int64_t image, int64_t filters,
+                           int64_t plane, int64_t pixels, int64_t lanes, float* sliver) {
+  const int64_t step = lanes * kTileColumns;
+  for (int64_t l = 0; l < lanes; ++l, dout += image, sliver += kTileColumns)
+    for (int64_t f = 0; f < kTileColumns; f += 4)
+      for (int64_t x = 0; x < pixels; x += 4) {
+        const float* from = dout + f * plane + x;
+        float* to = sliver + x * step + f;
+        if (l < n && f + 4 <= filters && x + 4 <= pixels) {
+          const float* const four[] = {from, from + plane, from + 2 * plane, from + 3 * plane};
+          transpose_4x4(four, to, step);
+        } else {
+          for (int64_t i = 0; i < least(4, pixels - x); ++i)
+            for (int64_t j = 0; j < 4; ++j)
+              to[i * step + j] = l < n && f + j < filters ? from[j * plane + i] : 0.f;
+        }
+      }
+}
+
+// x (n, planes, h, w), dout (n, filters, oh, ow), images so far apart -> sums (kh, planes kw, filters)
+inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int64_t x_image,
+                                     const float* dout, int64_t dout_image, int64_t n, float* sums,
+                                     float* workspace) {
+  const Stacks& stacks = s.stacks;
+  const int64_t lanes = stacks.lanes, oh = s.down.targets, ow = s.right.targets;
+  const int64_t at_once = stacks_at_once(n, stacks), pieces = s.pieces() * oh;
+  const int64_t room = s.pixels() * lanes * kTileColumns;  // of a piece of a sliver
+  float *packed = workspace, *stack = workspace + s.columns() * kPackedPixels;
+  for (int64_t q = 0; q < s.sums(); q += kLanes) store(sums + q, Vec{});
+
+  const auto multiply = [&](int64_t q, int64_t n0, int64_t first, int64_t last) {
+    const int64_t count = last - first, images = least(lanes, n - n0);
+    const auto y = [&](int64_t piece) { return piece / s.pieces(); };
+    const auto begin_x = [&](int64_t piece) { return piece % s.pieces() * s.pixels(); };
+    const auto pixels = [&](int64_t piece) { return least(s.pixels(), ow - begin_x(piece)); };
+    parallel_for(s.slivers() * count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t f = t / count * kTileColumns, piece = first + t % count;
+        const float* from = dout + n0 * dout_image + (f * oh + y(piece)) * ow + begin_x(piece);
+        pack_gradients(from, images, dout_image, s.filters - f, oh * ow, pixels(piece), lanes,
+                       packed + t * room);
+      }
+    });
+    parallel_for(s.down.cells * s.slivers() * s.tiles(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        const int64_t i = t / s.tiles() / s.slivers(), f = t / s.tiles() % s.slivers();
+        const int64_t row = t % s.tiles() * kCellRows, rows = least(kCellRows, s.rows() - row);
+        const Place to = {sums + (i * s.rows() + row) * s.columns() + f * kTileColumns, s.columns(),
+                          true};
+        for (int64_t piece = first; piece < last; ++piece) {
+          const int64_t v = s.down.source(y(piece), i);
+          if (v < 0 || v >= s.down.sources) continue;
+          const int64_t u = s.right.source(begin_x(piece), 0) - stacks.left;
+          Thirds windows;
+          windows.side = s.right.dilation * lanes, windows.step = 1;
+          for (int64_t three = 0; three < rows / 3; ++three)
+            windows.first[three] = stack + q * stacks.floats() +
+                                   (row / 3 + three) * stacks.plane() +
+                                   (v * stacks.columns + u) * lanes;
+          const float* gradients = packed + (f * count + piece - first) * room;
+          multiply_tile(windows, {gradients, 1, kTileColumns}, pixels(piece) * lanes, rows,
+                        kTileColumns, to);
+        }
+      }
+    });
+  };
+
+  for (int64_t n0 = 0; n0 < n && !is_stopped(); n0 += at_once * lanes)
+    for (int64_t q = 0; q < at_once && n0 + q * lanes < n; ++q) {
+      const int64_t first = n0 + q * lanes;
+      stack_images(x + first * x_image, least(lanes, n - first), x_image, s.right.sources, stacks,
+                   stack + q * stacks.floats());
+      for (int64_t piece = 0; piece < pieces; piece += s.at_once())
+        multiply(q, first, piece, least(pieces, piece + s.at_once()));
+    }
+}
+
+}  // namespace
+}  // namespace baregrad::BAREGRAD_ISA
