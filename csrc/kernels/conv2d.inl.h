@@ -1,5 +1,6 @@
 // Convolution as three blocked products with the matrix of windows (windows.inl.h), each of whose
 // slivers is packed from padded images as it is needed.
+#include "places.inl.h"
 #include "stacked.inl.h"
 #include "stacked_weight.inl.h"
 #include "windows.inl.h"
@@ -39,47 +40,6 @@ inline auto cells_operand(const Windows& windows) {
         pack_cells(windows, i, cells, width, k0, k, sliver);
       });
 }
-
-// Where the tiles of a product go: row r of column (image, y, x), with the bias of the row. What is
-// there already is added to, but for the first block of k of the first part.
-struct Places {
-  float* data;
-  Grid grid;
-  int64_t image_step, row_step, y_step, x_step;
-  const float* bias;  // or null
-  bool add;
-
-  bool fresh(const ProductPart& part) const { return part.first && !add; }
-
-  Place place(const ProductPart& part) const {
-    const int64_t image = part.column / grid.columns, column = part.column % grid.columns;
-    const bool one_run = grid.rows == 1 && x_step == 1 && column + part.columns <= grid.columns;
-    if (!one_run || part.columns % kLanes != 0 || (fresh(part) && bias)) return {};
-    return {data + image * image_step + part.row * row_step + column, row_step, !fresh(part)};
-  }
-
-  void operator()(const Tile& tile, const ProductPart& part) const {
-    for_each_run(grid, part.column, part.columns,
-                 [&](int64_t image, int64_t y, int64_t x, int64_t at, int64_t length) {
-                   float* to = data + image * image_step + y * y_step + x * x_step;
-                   for (int64_t i = 0; i < part.rows; ++i) {
-                     const float* from = tile[i] + at;
-                     const float b = fresh(part) && bias ? bias[part.row + i] : 0.f;
-                     store_row(from, b, to + (part.row + i) * row_step, length, fresh(part));
-                   }
-                 });
-  }
-
-  void store_row(const float* from, float b, float* to, int64_t length, bool fresh) const {
-    if (x_step == 1)
-      for (int64_t l = 0; l < length; l += kLanes) {
-        const Vec v = load_upto(from + l, length - l);
-        store_upto(to + l, v + (fresh ? broadcast(b) : load_upto(to + l, length - l)), length - l);
-      }
-    else
-      for (int64_t l = 0; l < length; ++l) to[l * x_step] = from[l] + (fresh ? b : to[l * x_step]);
-  }
-};
 
 // Padded x and its windows, from the channel on at which `images` starts.
 inline Padded padded_input(const Conv2dSize& s) {
@@ -132,6 +92,13 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
       convolve_stacked(stacked, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
                        bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n,
                        images);
+    return;
+  }
+  if (is_pointwise(s)) {
+    for (int64_t g = 0; g < s.groups; ++g)
+      multiply_pixels(left_operand(weight + g * o * c, c, 1), x + g * c * pixels, s.c * pixels,
+                      bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n,
+                      {o, pixels, c}, images);
     return;
   }
 
@@ -248,6 +215,14 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
       convolve_stacked(stacked, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow,
                        weight + g * o * c * cells, nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w,
                        s.n, static_cast<float*>(workspace));
+    return;
+  }
+  if (is_pointwise(s)) {
+    const int64_t pixels = s.h * s.w;
+    for (int64_t g = 0; g < s.groups; ++g)
+      multiply_pixels(left_operand(weight + g * o * c, 1, c), dout + g * o * pixels, s.o * pixels,
+                      nullptr, dx + g * c * pixels, s.c * pixels, s.n, {c, pixels, o},
+                      static_cast<float*>(workspace));
     return;
   }
   const Padded padded = padded_output(s);

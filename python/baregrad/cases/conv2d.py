@@ -105,6 +105,7 @@ _shapes = [
     # So many pixels that threads pack for themselves; so few weights that the batch is cut.
     Windows(3, 2, 31, 29, (3, 3), o=3, padding=(1, 1)),
     Windows(5, 4, 47, 47, (3, 3), o=14, padding=(1, 1)),
+    Windows(3, 6, 17, 16, (1, 1), o=10, groups=2),  # pixels themselves, many slivers an image
     # So many images that they lie in the lanes of vectors: one vector of them or several, full or not.
     Windows(16, 8, 7, 9, (3, 3), o=15, padding=(1, 1)),
     Windows(32, 8, 7, 7, (3, 3), o=8, padding=(1, 1)),
