@@ -20,8 +20,9 @@ struct Places {
   Place place(const ProductPart& part) const {
     const int64_t image = part.column / grid.columns, column = part.column % grid.columns;
     const bool one_run = grid.rows == 1 && x_step == 1 && column + part.columns <= grid.columns;
-    if (!one_run || part.columns % kLanes != 0 || (fresh(part) && bias)) return {};
-    return {data + image * image_step + part.row * row_step + column, row_step, !fresh(part)};
+    if (!one_run || part.columns % kLanes != 0) return {};
+    float* to = data + image * image_step + part.row * row_step + column;
+    return {to, row_step, !fresh(part), fresh(part) && bias ? bias + part.row : nullptr};
   }
 
   void operator()(const Tile& tile, const ProductPart& part) const {

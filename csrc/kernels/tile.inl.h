@@ -76,11 +76,13 @@ struct Thirds {
   }
 };
 
-// Where a tile of sums goes: rows `row` apart, added to what is there or in its stead.
+// Where a tile of sums goes: rows `row` apart, added to what is there or in its stead, and each row
+// with its bias, if there are any.
 struct Place {
   float* data;
   int64_t row;
   bool add;
+  const float* bias = nullptr;
 };
 
 // a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
@@ -105,6 +107,12 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64
     }
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; i += 3) third[i / 3] += a.step;
+  }
+  if (to.bias) {
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += broadcast(to.bias[i]);
   }
   if (to.add) {
     const float* from = to.data;

@@ -115,6 +115,7 @@ CPU = [
     Fault("conv2d", "has the planes of the first tile of windows for all", "(row / 3 + three)", "three", "stacked_weight"),
     Fault("conv2d", "reads the first row of windows for all", "(v * stacks.columns + u)", "u", "stacked_weight"),
     Fault("conv2d", "packs the gradients of the first image for all", "dout += image, sliver", "sliver", "stacked_weight"),
+    Fault("conv2d", "gives all tiles in a place the biases of the first", "? bias + part.row : nullptr", "? bias : nullptr", "places"),
     Fault("conv2d", "multiplies the pixels of the first image for all", "right_operand(x + image * x_image,", "right_operand(x,", "places"),
     Fault("im2col", "reads beyond the right border", "const int64_t end = start < w ? least(divide_up(w - start, step), n) : 0;",
           "const int64_t end = n;", "windows"),
