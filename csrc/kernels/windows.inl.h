@@ -137,8 +137,9 @@ inline void pack_windows(const Windows& windows, int64_t j, int64_t columns, int
 
   int64_t cell = k0 % windows.kw, i = k0 / windows.kw % windows.kh;
   int64_t channel = k0 / windows.kw / windows.kh;
+  int64_t tap = windows.tap(channel, i, cell);
   for (int64_t p = 0; p < k; ++p, sliver += kTileColumns) {
-    const float* source = windows.data + windows.tap(channel, i, cell);
+    const float* source = windows.data + tap;
     for (int64_t run = 0; run < runs; ++run)
       for (int64_t l = lane[run]; l < lane[run + 1]; l += kLanes) {
         // Whole vectors: what is too much is overwritten by the next run or row, but for the last.
@@ -148,8 +149,13 @@ inline void pack_windows(const Windows& windows, int64_t j, int64_t columns, int
         else
           store_upto(sliver + l, v, lane[run + 1] - l);
       }
-    if (++cell == windows.kw) cell = 0, ++i;
+    if (++cell < windows.kw && windows.phases == 1) {
+      tap += windows.tap_column;
+      continue;
+    }
+    if (cell == windows.kw) cell = 0, ++i;
     if (i == windows.kh) i = 0, ++channel;
+    tap = windows.tap(channel, i, cell);
   }
 }
 
