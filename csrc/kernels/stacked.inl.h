@@ -7,8 +7,8 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-// Floats of stacked images at a time: 8 MiB, and at least one stack.
-constexpr int64_t kPanelStacks = 1 << 21;
+// Floats of stacked images at a time: 8 MiB, and at least one stack, which has 64 MiB at most.
+constexpr int64_t kPanelStacks = 1 << 21, kMostStack = 1 << 24;
 // Sums of a row of a tile that are kept until they go to memory together.
 constexpr int64_t kStripFloats = 32 * kTileColumns;
 constexpr int64_t kMostCells = 64, kLeastTerms = 64;  // of a window, and of all planes
@@ -264,7 +264,7 @@ inline Stacked stacked(Axis down, Axis right, int64_t n, int64_t planes, int64_t
 inline bool is_worth_stacking(const Stacked& s, int64_t n) {
   return 4 * n >= 3 * round_up(n, s.stacks.lanes) && s.stacks.columns <= 4 * s.right.sources &&
          s.cells() > 1 && s.cells() <= kMostCells && s.stacks.planes * s.cells() >= kLeastTerms &&
-         s.stacks.rows > 0 && s.rows > 0 && s.stacks.plane() <= INT32_MAX;
+         s.rows > 0 && s.stacks.floats() > 0 && s.stacks.floats() <= kMostStack;
 }
 
 // sums (rows, length, lanes) -> out, of n images `image` apart, planes `plane` apart

@@ -43,7 +43,7 @@ inline StackedWeight stacked_weight(Axis down, Axis right, int64_t n, int64_t pl
 inline bool is_worth_stacking(const StackedWeight& s, int64_t n) {
   return s.right.cells == 3 && s.right.stride == 1 && 4 * n >= 3 * round_up(n, s.stacks.lanes) &&
          s.stacks.columns <= 4 * s.right.sources && s.stacks.floats() > 0 &&
-         s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
+         s.stacks.floats() <= kMostStack && s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
 }
 
 // Floats of workspace.
