@@ -200,7 +200,10 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
   int threads = int(std::min<int64_t>(thread_count(), pieces));
   if (inside_region || forked_child.load(std::memory_order_relaxed)) threads = 1;
 #ifdef _OPENMP
-  threads = startable(threads);
+  // libgomp ends those of its threads that a region leaves out, and starts others for the next: so
+  // all of them take part, and some find no piece.
+  const int team = threads == 1 ? 1 : startable(thread_count());
+  threads = std::min(threads, team);
 #endif
   if (threads == 1) return run(0, n);
 
@@ -217,7 +220,7 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
     }
   };
 #ifdef _OPENMP
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(team)
   {
     // The runtime may give fewer threads than asked for; each piece is run all the same.
     for (int t = omp_get_thread_num(); t < threads; t += omp_get_num_threads()) run_piece(t);

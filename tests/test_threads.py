@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import baregrad as bg
@@ -199,3 +200,29 @@ def test_a_long_kernel_lets_other_python_threads_run() -> None:
 def test_leaves_the_environment_as_it_was() -> None:
     code = "import os; before = dict(os.environ); import baregrad; assert os.environ == before"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+THE_SAME_THREADS = """
+import os
+from pathlib import Path
+import numpy as np
+from baregrad import _cpu
+_cpu.set_num_threads(4)
+many, few = (np.ones(n << 16, np.float32) for n in (4, 2))  # a thread takes 65,536 at least
+def threads():
+    _cpu.relu_forward(many)
+    return set(os.listdir("/proc/self/task"))
+first = threads()
+assert len(first) >= 4, first
+for _ in range(5):
+    _cpu.relu_forward(few)
+    assert threads() == first
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_regions_of_fewer_pieces_leave_the_threads_as_they_are() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THE_SAME_THREADS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
