@@ -1,5 +1,7 @@
-// Convolution as three blocked products with the matrix of windows (windows.inl.h), each of whose
-// slivers is packed from padded images as it is needed.
+// Convolution: of a batch, by its images in the lanes of vectors (stacked.inl.h); where windows are
+// the pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products
+// with the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it
+// is needed.
 #include "places.inl.h"
 #include "stacked.inl.h"
 #include "stacked_weight.inl.h"
