@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import reference
+from .hints import an
 from .native import _cpu
 from .typing import Array, NDArray, Shape
 
@@ -109,8 +110,7 @@ def checked_name(name: str) -> str:
     """The name, if it is that of a device, here or not."""
     known = sorted({*_BY_NAME, *_EXTENSIONS, *_WHY_ABSENT})
     if not isinstance(name, str):
-        kind = type(name).__name__
-        raise TypeError(f"[device] device is a {kind}, expected one of {', '.join(known)}")
+        raise TypeError(f"[device] device is {an(name)}, expected one of {', '.join(known)}")
     if name not in known:
         raise ValueError(f"[device] device is {str(name)!r}, expected one of {', '.join(known)}")
     return name

@@ -55,8 +55,7 @@ def from_numpy(array: NDArray) -> Tensor:
 def from_dlpack(source: Any) -> Tensor:
     """A tensor of the shape and memory of another library's array or tensor, on the CPU."""
     if not hasattr(source, "__dlpack__"):
-        kind = type(source).__name__
-        raise TypeError(f"[from_dlpack] source is a {kind}, expected what has __dlpack__")
+        raise TypeError(f"[from_dlpack] source is {an(source)}, expected what has __dlpack__")
     return Tensor(np.from_dlpack(source))
 
 

@@ -58,8 +58,7 @@ def save(
         header |= {_KEY: json.dumps(made)} if made else {}
         obj = obj.state_dict()
     if not isinstance(obj, Mapping):
-        kind = type(obj).__name__
-        raise TypeError(f"[save] obj is a {kind}, expected a Module or a mapping name -> tensor")
+        raise TypeError(f"[save] obj is {an(obj)}, expected a Module or a mapping name -> tensor")
     tensorfile.write(
         "save", path, {name: _array(name, value) for name, value in obj.items()}, header
     )

@@ -56,8 +56,7 @@ def dimension(op: str, dim: int, ndim: int) -> int:
     try:
         axis = operator.index(dim)
     except TypeError:
-        kind = type(dim).__name__
-        raise TypeError(f"[{op}] dim is a {kind}, expected an integer") from None
+        raise TypeError(f"[{op}] dim is {an(dim)}, expected an integer") from None
     reach = ndim or 1
     if not -reach <= axis < reach:
         raise IndexError(f"[{op}] dim is {axis}, expected {-reach} <= dim < {reach}")
@@ -112,8 +111,7 @@ def integer(op: str, name: str, value: Any, least: int | None = None) -> int:
     try:
         found = operator.index(None if isinstance(value, bool) else value)  # type: ignore[arg-type]
     except TypeError:
-        kind = type(value).__name__
-        raise TypeError(f"[{op}] {name} is a {kind}, expected an integer") from None
+        raise TypeError(f"[{op}] {name} is {an(value)}, expected an integer") from None
     if least is not None and found < least:
         raise ValueError(f"[{op}] {name} is {found}, expected at least {least}")
     return found
