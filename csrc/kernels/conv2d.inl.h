@@ -319,12 +319,19 @@ inline void conv2d_backward_weight_stacked(const StackedWeight& w, const float* 
   for (int64_t g = 0; g < s.groups; ++g, dweight += o * c * s.kh * s.kw) {
     multiply_stacked_windows(w, x + g * c * s.h * s.w, s.c * s.h * s.w, dout + g * o * s.oh * s.ow,
                              s.o * s.oh * s.ow, s.n, sums, sums + w.sums());
-    for (int64_t f = 0; f < o; ++f)
-      for (int64_t plane = 0; plane < c; ++plane)
-        for (int64_t i = 0; i < s.kh; ++i)
-          for (int64_t j = 0; j < s.kw; ++j)
-            dweight[((f * c + plane) * s.kh + i) * s.kw + j] =
-                sums[(i * w.rows() + plane * s.kw + j) * w.columns() + f];
+    const int64_t k = c * s.kh * s.kw, strips = divide_up(o, kLine);  // of filters: lines of sums
+    parallel_for(strips * c, kElementwiseGrain / (kLine * s.kh * s.kw) + 1,
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t t = begin; t < end; ++t) {
+                     const int64_t plane = t % c, first = t / c * kLine;
+                     for (int64_t cell = 0; cell < s.kh * s.kw; ++cell) {
+                       const int64_t row = plane * s.kw + cell % s.kw;
+                       const float* from = sums + (cell / s.kw * w.rows() + row) * w.columns();
+                       for (int64_t f = first; f < least(first + kLine, o); ++f)
+                         dweight[f * k + plane * s.kh * s.kw + cell] = from[f];
+                     }
+                   }
+                 });
   }
 }
 

@@ -64,6 +64,23 @@ struct Stacks {
   int64_t floats() const { return planes * plane(); }
 };
 
+// Whether n images fill stacks as wide as a tile as well as those of one vector.
+inline bool fill_tiles(int64_t n) { return round_up(n, kTileColumns) == round_up(n, kLanes); }
+
+// Stacks of n images, with zeros, or without, for what is seen outside to the left and right.
+inline Stacks stacks_of(const Axis& down, const Axis& right, int64_t n, int64_t planes,
+                        bool padded) {
+  const Span seen = padded ? right.seen() : Span{0, right.sources};
+  const int64_t left = least(0, seen.begin), end = most(right.sources, seen.end);
+  return {planes, down.sources, left, end - left, fill_tiles(n) ? kTileColumns : kLanes};
+}
+
+// Whether they are nearly full, with little padding, and not too large.
+inline bool are_worth_it(const Stacks& stacks, int64_t n, int64_t w) {
+  return 4 * n >= 3 * round_up(n, stacks.lanes) && stacks.columns <= 4 * w && stacks.floats() > 0 &&
+         stacks.floats() <= kMostStack;
+}
+
 // x (n, planes, h, w), `image` floats from image to image -> out, its stack of up to `lanes` images
 inline void stack_images(const float* x, int64_t n, int64_t image, int64_t w, Stacks stacks,
                          float* out) {
@@ -252,19 +269,15 @@ struct Strip {
 inline Stacked stacked(Axis down, Axis right, int64_t n, int64_t planes, int64_t rows,
                        int64_t row_step, int64_t plane_step) {
   // Pixels of one tile may see differently: what some see outside is there, and is zero.
-  const bool full = round_up(n, kTileColumns) == round_up(n, kLanes);
-  const Span seen = full ? Span{0, right.sources} : right.seen();
-  const int64_t left = least(0, seen.begin), end = most(right.sources, seen.end);
-  const Stacks stacks = {planes, down.sources, left, end - left, full ? kTileColumns : kLanes};
+  const Stacks stacks = stacks_of(down, right, n, planes, !fill_tiles(n));
   return {down, right, stacks, rows, row_step, plane_step};
 }
 
-// Whether stacks are nearly full, with little padding, and the terms so many that stacking pays. Of
-// windows of one cell each term would lie in a page of its own.
+// Whether there are so many terms that stacking pays. Of windows of one cell each term would lie in a
+// page of its own.
 inline bool is_worth_stacking(const Stacked& s, int64_t n) {
-  return 4 * n >= 3 * round_up(n, s.stacks.lanes) && s.stacks.columns <= 4 * s.right.sources &&
-         s.cells() > 1 && s.cells() <= kMostCells && s.stacks.planes * s.cells() >= kLeastTerms &&
-         s.rows > 0 && s.stacks.floats() > 0 && s.stacks.floats() <= kMostStack;
+  return are_worth_it(s.stacks, n, s.right.sources) && s.rows > 0 && s.cells() > 1 &&
+         s.cells() <= kMostCells && s.stacks.planes * s.cells() >= kLeastTerms;
 }
 
 // sums (rows, length, lanes) -> out, of n images `image` apart, planes `plane` apart

@@ -26,24 +26,19 @@ struct StackedWeight {
   int64_t tiles() const { return divide_up(rows(), kCellRows); }
   int64_t slivers() const { return columns() / kTileColumns; }
   // Pieces of a row, the pixels of one, and how many are multiplied one after another.
-  int64_t pieces() const { return divide_up(right.targets * stacks.lanes, kBlockK); }
+  int64_t pieces() const { return divide_up(right.targets, kBlockK / stacks.lanes); }
   int64_t pixels() const { return divide_up(right.targets, pieces()); }
   int64_t at_once() const { return kPackedPixels / (pixels() * stacks.lanes); }
 };
 
 inline StackedWeight stacked_weight(Axis down, Axis right, int64_t n, int64_t planes,
                                     int64_t filters) {
-  const bool full = round_up(n, kTileColumns) == round_up(n, kLanes);
-  const Span seen = right.seen();
-  const int64_t left = least(0, seen.begin), end = most(right.sources, seen.end);
-  const Stacks stacks = {planes, down.sources, left, end - left, full ? kTileColumns : kLanes};
-  return {down, right, stacks, filters};
+  return {down, right, stacks_of(down, right, n, planes, true), filters};
 }
 
 inline bool is_worth_stacking(const StackedWeight& s, int64_t n) {
-  return s.right.cells == 3 && s.right.stride == 1 && 4 * n >= 3 * round_up(n, s.stacks.lanes) &&
-         s.stacks.columns <= 4 * s.right.sources && s.stacks.floats() > 0 &&
-         s.stacks.floats() <= kMostStack && s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
+  return s.right.cells == 3 && s.right.stride == 1 && are_worth_it(s.stacks, n, s.right.sources) &&
+         s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
 }
 
 // Floats of workspace.

@@ -8,6 +8,7 @@ namespace baregrad::BAREGRAD_ISA {
 namespace {
 
 constexpr int64_t kTileColumns = kTileVectors * kLanes;
+constexpr int64_t kLine = 16;  // floats of a cache line
 
 constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
 constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
@@ -53,7 +54,6 @@ inline void pack_sliver(Sliver x, int64_t n, int64_t width, int64_t k, float* sl
     return transpose(rows, n, width, k, sliver);
   }
   // A cache line at a time: lines that lie a power of two apart would evict each other.
-  constexpr int64_t kLine = 16;
   for (int64_t p = 0; p < k; p += kLine, x.data += kLine * x.step, sliver += kLine * width) {
     const int64_t depth = least(kLine, k - p);
     for (int64_t j = 0; j < width; ++j)
