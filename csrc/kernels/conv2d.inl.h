@@ -2,6 +2,7 @@
 // the pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products
 // with the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it
 // is needed.
+#include "phases.inl.h"
 #include "places.inl.h"
 #include "stacked.inl.h"
 #include "stacked_weight.inl.h"
@@ -14,10 +15,6 @@ namespace {
 constexpr int64_t kPanelImages = 1 << 21;
 // Tasks that keep any number of threads busy.
 constexpr int64_t kManyTasks = 32;
-
-constexpr int64_t common_divisor(int64_t x, int64_t y) {
-  return y == 0 ? x : common_divisor(y, x % y);
-}
 
 inline int64_t images_at_once(int64_t n, int64_t image) {
   return most(1, least(n, kPanelImages / (image + 1)));
@@ -123,33 +120,6 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   }
 }
 
-// Pixel y of the image lies in cell i of window (y + pad - i dilation) / stride where that is whole,
-// so only some cells see the pixels y = phase, phase + stride, ...: those from `first` on, `step`
-// apart. Its windows are consecutive; the pixel number `phase` has cell `first` of window `start`.
-struct Phase {
-  int64_t pixels, first, step, cells, start, back;
-
-  Phase(int64_t phase, int64_t h, int64_t k, int64_t stride, int64_t pad, int64_t dilation) {
-    const int64_t divisor = common_divisor(stride, dilation);
-    pixels = divide_up(h - phase, stride);
-    step = stride / divisor;
-    back = dilation / divisor;  // windows between the cells of a pixel
-    for (first = 0; first < least(step, k); ++first)
-      if ((phase + pad - first * dilation) % stride == 0) break;
-    cells = first < least(step, k) ? divide_up(k - first, step) : 0;
-    start = cells ? (phase + pad - first * dilation) / stride : 0;
-  }
-};
-
-// dout with all windows that the pixels of x may ask for.
-inline Padded padded_output(const Conv2dSize& s) {
-  const int64_t top = divide_down(s.pad_h - (s.kh - 1) * s.dilation_h, s.stride_h);
-  const int64_t left = divide_down(s.pad_w - (s.kw - 1) * s.dilation_w, s.stride_w);
-  const int64_t bottom = divide_down(s.h - 1 + s.pad_h, s.stride_h);
-  const int64_t right = divide_down(s.w - 1 + s.pad_w, s.stride_w);
-  return {top, left, bottom - top + 1, 1, right - left + 1};
-}
-
 inline Stacked stacked_backward(const Conv2dSize& s) {
   const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
   return stacked({s.h, s.oh, s.kh, s.stride_h, s.pad_h, s.dilation_h, true},
@@ -186,21 +156,6 @@ void conv2d_backward_input_plainly(const float* dout, const float* weight, float
       }
     }
   });
-}
-
-// weight (o, c, kh, kw) -> sliver (depth, height): rows are channels from `channel` on, and k
-// counts through (o, i, j), the cells of a phase, from k0 on
-inline void pack_cells_of_phase(const float* weight, const Conv2dSize& s, const Phase& down,
-                                const Phase& right, int64_t channel, int64_t channels,
-                                int64_t height, int64_t k0, int64_t depth, float* sliver) {
-  const int64_t c = s.c / s.groups, cells = s.kh * s.kw;
-  for (int64_t p = k0; p < k0 + depth; ++p, sliver += height) {
-    const int64_t i = down.first + p / right.cells % down.cells * down.step;
-    const int64_t j = right.first + p % right.cells * right.step;
-    const float* from =
-        weight + (p / right.cells / down.cells * c + channel) * cells + i * s.kw + j;
-    for (int64_t r = 0; r < height; ++r) sliver[r] = r < channels ? from[r * cells] : 0.f;
-  }
 }
 
 // dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w): for the pixels of each

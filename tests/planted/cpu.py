@@ -99,7 +99,7 @@ CPU = [
     Fault("conv2d", "pads one row less above", "return {-s.pad_h, -s.pad_w, (s.oh - 1)", "return {1 - s.pad_h, -s.pad_w, (s.oh - 1)"),
     Fault("conv2d", "adds to what was there before", ".bias = bias ? bias + g * o : nullptr,\n                             .add = false",
           ".bias = bias ? bias + g * o : nullptr,\n                             .add = true"),
-    Fault("conv2d", "takes one step for all phases", "step = stride / divisor;", "step = stride;"),
+    Fault("conv2d", "takes one step for all phases", "step = stride / divisor;", "step = stride;", "phases"),
     Fault("conv2d", "forgets a chunk of the batch", "chunk < chunks && s.n > 0", "chunk < (chunks + 1) / 2 && s.n > 0"),
     Fault("conv2d", "stays in a row of the window", "if (cell == windows.kw) cell = 0, ++i;",
           "if (cell == windows.kw) cell = 0;", "windows"),
