@@ -40,16 +40,25 @@ struct ProductPart {
   bool first;
 };
 
-// Rows of a, or columns of b: where they lie, if they may be read from there, and otherwise
+// Rows of a, or columns of b: where they lie in a matrix, if they do, whether they may be read from
+// there, and otherwise
 //   pack(i, n, width, k0, k, sliver), which packs n of them from i on, over k from k0 on, as
 //   (k, width).
 template <class Pack>
 struct Operand {
-  Sliver lying;
+  Sliver matrix;
+  bool may_lie;
   Pack pack;
 
   Sliver at(int64_t i, int64_t k0) const {
-    return {lying.data + i * lying.side + k0 * lying.step, lying.side, lying.step};
+    return {matrix.data + i * matrix.side + k0 * matrix.step, matrix.side, matrix.step};
+  }
+  // Of columns that will be packed, from j on: the share of number `turn` of `turns` that fetch them.
+  Ahead ahead(int64_t j, int64_t k0, int64_t turn, int64_t turns) const {
+    if (may_lie || matrix.side != 1) return {};
+    constexpr int64_t kLines = divide_up(kTileColumns, kLine);
+    const int64_t line = part_begin(kLines, turn, turns);
+    return {at(j + line * kLine, k0).data, matrix.step, part_begin(kLines, turn + 1, turns) - line};
   }
 };
 
@@ -58,7 +67,7 @@ inline auto matrix_operand(Sliver x, bool may_lie) {
   const auto pack = [=](int64_t i, int64_t n, int64_t width, int64_t k0, int64_t k, float* sliver) {
     pack_sliver({x.data + i * x.side + k0 * x.step, x.side, x.step}, n, width, k, sliver);
   };
-  return Operand<decltype(pack)>{may_lie ? x : Sliver{}, pack};
+  return Operand<decltype(pack)>{x, may_lie, pack};
 }
 // Not where lines that are wanted together would take each other's places in the first-level cache:
 // a few rows of a 4 KiB apart, or many of b, again and again, 1 KiB apart. And of b, which is read
@@ -87,11 +96,11 @@ inline int64_t product_floats(ProductSize size) {
 // A tile of the product: straight to where `store` has a place for it, or through its hands.
 template <class Store>
 inline void multiply_part(Sliver a, Sliver b, int64_t k, const ProductPart& part,
-                          const Store& store) {
+                          const Store& store, Ahead ahead) {
   if (const Place place = store.place(part); place.data)
-    return multiply_tile(a, b, k, part.rows, part.columns, place);
+    return multiply_tile(a, b, k, part.rows, part.columns, place, ahead);
   alignas(64) Tile tile;
-  multiply_tile(a, b, k, part.rows, part.columns, {tile[0], kTileColumns, false});
+  multiply_tile(a, b, k, part.rows, part.columns, {tile[0], kTileColumns, false}, ahead);
   store(tile, part);
 }
 
@@ -117,18 +126,17 @@ void multiply_near(const A& a, const B& b, const Store& store, ProductPart part,
       for (int64_t q = 0; q < wide; ++q) {
         const int64_t j = part.column + j0 + q * kTileColumns;
         slivers[q] = b.at(j, k0);
-        if (b.lying.data && columns(q) % kLanes == 0) continue;
+        if (b.may_lie && columns(q) % kLanes == 0) continue;
         float* to = room + q * k * kTileColumns;  // beyond the last column is other memory
         b.pack(j, columns(q), kTileColumns, k0, k, to);
         slivers[q] = {to, 1, kTileColumns};
       }
       for (int64_t t = 0; t < next - begin; ++t) {
-        const int64_t i = (begin % column + t / wide) * height, q = t % wide;
-        const int64_t rows = least(part.rows - i, height);
-        multiply_part(
-            a(i), slivers[q], k,
-            {part.row + i, part.column + j0 + q * kTileColumns, rows, columns(q), part.first},
-            store);
+        const int64_t turn = begin % column + t / wide, i = turn * height;
+        const int64_t q = t % wide, j = part.column + j0 + q * kTileColumns;
+        multiply_part(a(i), slivers[q], k,
+                      {part.row + i, j, least(part.rows - i, height), columns(q), part.first},
+                      store, b.ahead(j + wide * kTileColumns, k0, turn, column));
       }
     }
   };
@@ -152,7 +160,7 @@ void multiply_packed(const A& a, const float* packed_b, const Store& store, Prod
       const int64_t rows = least(part.rows - i, height), columns = part.columns - j;
       multiply_part(a(i), {packed_b + j * k, 1, kTileColumns}, k,
                     {part.row + i, part.column + j, rows, least(columns, kTileColumns), part.first},
-                    store);
+                    store, {});
     }
   });
 }
@@ -183,13 +191,13 @@ void multiply_blocked(ProductSize size, const A& a, const B& b, const Store& sto
       for (int64_t m0 = 0; m0 < size.m; m0 += kPanelRows) {
         const int64_t m = least(size.m - m0, kPanelRows), height = tile_height(m);
         const int64_t a_slivers = divide_up(m, kTileRows);
-        if (!a.lying.data)
+        if (!a.may_lie)
           parallel_for(a_slivers, serial ? a_slivers : 8, [&](int64_t begin, int64_t end) {
             for (int64_t i = begin * height; i < least(end * height, m); i += height)
               a.pack(m0 + i, least(m - i, height), height, k0, k, packed_a + i * k);
           });
         const auto rows = [=, &a](int64_t i) {
-          return a.lying.data ? a.at(m0 + i, k0) : Sliver{packed_a + i * k, 1, height};
+          return a.may_lie ? a.at(m0 + i, k0) : Sliver{packed_a + i * k, 1, height};
         };
         const ProductPart part = {m0, n0, m, n, k0 == 0};
         if (near)

@@ -26,7 +26,7 @@ inline int64_t image_floats(int64_t images, int64_t image) {
 
 template <class Pack>
 inline Operand<Pack> packed_operand(Pack pack) {
-  return {{}, pack};
+  return {{}, false, pack};
 }
 // Windows as columns, and their cells as rows.
 inline auto windows_operand(const Windows& windows) {

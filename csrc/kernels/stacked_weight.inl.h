@@ -110,7 +110,7 @@ inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int
                                    (v * stacks.columns + u) * lanes;
           const float* gradients = packed + (f * count + piece - first) * room;
           multiply_tile(windows, {gradients, 1, kTileColumns}, pixels(piece) * lanes, rows,
-                        kTileColumns, to);
+                        kTileColumns, to, {});
         }
       }
     });

@@ -76,6 +76,17 @@ struct Thirds {
   }
 };
 
+// What is wanted after this tile: so many lines of each row of the next sliver, `step` floats apart.
+struct Ahead {
+  const float* data;
+  int64_t step, lines;
+
+  void fetch(int64_t rows) {
+    for (int64_t p = 0; p < rows; ++p, data += step)
+      for (int64_t line = 0; line < lines; ++line) __builtin_prefetch(data + line * kLine);
+  }
+};
+
 // Where a tile of sums goes: rows `row` apart, added to what is there or in its stead, and each row
 // with its bias, if there are any.
 struct Place {
@@ -83,30 +94,44 @@ struct Place {
   int64_t row;
   bool add;
   const float* bias = nullptr;
+
+  void fetch(int64_t rows, int64_t columns) const {
+    const float* line = data;
+#pragma GCC unroll 1
+    for (int64_t i = 0; i < rows; ++i, line += row)
+#pragma GCC unroll 1
+      for (int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(line + j, 1);
+  }
 };
 
 // a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
 // So would 14 places in a: counted by threes, 5 places and 3 indices are enough.
 template <int Rows, int Vectors>
-__attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64_t k, Place to) {
+__attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64_t k, Place to,
+                                                Ahead ahead) {
   const int64_t side = a.side;
   const float* third[(Rows + 2) / 3];
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; i += 3) third[i / 3] = a.first[i / 3];
+  if (k >= kLine) to.fetch(Rows, Vectors * kLanes);  // it takes as long as a few steps
   Vec sum[Rows][Vectors] = {};
-  for (int64_t p = 0; p < k; ++p, b.data += b.step) {
-    Vec from[Vectors];
+  for (int64_t p0 = 0; p0 < k; p0 += kLine) {
+    const int64_t steps = least(kLine, k - p0);
+    ahead.fetch(steps);
+    for (int64_t p = 0; p < steps; ++p, b.data += b.step) {
+      Vec from[Vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) from[j] = load(b.data + j * kLanes);
+      for (int j = 0; j < Vectors; ++j) from[j] = load(b.data + j * kLanes);
 #pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i) {
-      const Vec x = broadcast(third[i / 3][i % 3 * side]);
+      for (int i = 0; i < Rows; ++i) {
+        const Vec x = broadcast(third[i / 3][i % 3 * side]);
 #pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(x, from[j], sum[i][j]);
+        for (int j = 0; j < Vectors; ++j) sum[i][j] = fma(x, from[j], sum[i][j]);
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows; i += 3) third[i / 3] += a.step;
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < Rows; i += 3) third[i / 3] += a.step;
   }
   if (to.bias) {
 #pragma GCC unroll 32
@@ -130,13 +155,13 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64
 // The same for as many rows and columns as are wanted.
 template <int Rows = kTileRows, int Vectors = kTileVectors>
 inline void multiply_tile(const Thirds& a, Sliver b, int64_t k, int64_t rows, int64_t columns,
-                          Place to) {
+                          Place to, Ahead ahead) {
   if constexpr (Vectors > 1)
     if (columns <= (Vectors - 1) * kLanes)
-      return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to);
+      return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to, ahead);
   if constexpr (Rows > 1)
-    if (rows < Rows) return multiply_tile<Rows - 1, Vectors>(a, b, k, rows, columns, to);
-  multiply_slivers<Rows, Vectors>(a, b, k, to);
+    if (rows < Rows) return multiply_tile<Rows - 1, Vectors>(a, b, k, rows, columns, to, ahead);
+  multiply_slivers<Rows, Vectors>(a, b, k, to, ahead);
 }
 
 }  // namespace
