@@ -10,15 +10,12 @@
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-typedef int32_t Int __attribute__((vector_size(kVectorBytes)));
-
 constexpr float kLn2High = 0x1.63p-1f;  // 9 bits: a product with |k| < 2^15 is exact
 constexpr float kLn2Low = -0x1.bd0106p-13f;
 
 // exp(x) = 2^k (1 + tail), tail = exp(r) - 1, where x = k ln 2 + r and |r| <= ln 2 / 2.
 struct Exponential {
-  Int k;
-  Vec tail;
+  Vec k, tail;
 };
 
 // -104 <= x <= 89, or NaN
@@ -33,23 +30,19 @@ inline Exponential exponential(Vec x) {
   p = fma(p, r, broadcast(0x1.55545ep-5f));
   p = fma(p, r, broadcast(0x1.55548ep-3f));
   p = fma(p, r, broadcast(0.5f));
-  return {reinterpret_cast<Int>(bits(shifted) - bits(round)), fma(r * r, p, r)};
+  return {k, fma(r * r, p, r)};
 }
 
 inline Vec exp(Vec x) {
   // Past these bounds the result is inf or 0 anyway, and k stays small. NaN fails both and stays.
-  x = x > 89.f ? broadcast(89.f) : x;
-  x = x < -104.f ? broadcast(-104.f) : x;
-  const auto [k, tail] = exponential(x);
-  // 2^k in two factors: k reaches from -150, a denormal result, to 128, just below inf.
-  const Int half = k >> 1;
-  return (tail + 1.f) * floats(Bits(half + 127) << 23) * floats(Bits(k - half + 127) << 23);
+  const auto [k, tail] = exponential(max(broadcast(-104.f), min(broadcast(89.f), x)));
+  return ldexp(tail + 1.f, k);
 }
 
 // exp(x) - 1, within 3 ulp, for x <= 0
 inline Vec expm1(Vec x) {
-  const auto [k, tail] = exponential(x < -20.f ? broadcast(-20.f) : x);  // there it is -1
-  const Vec scale = floats(Bits(k + 127) << 23);
+  const auto [k, tail] = exponential(max(broadcast(-20.f), x));  // there it is -1
+  const Vec scale = floats(Bits(__builtin_convertvector(k, Int) + 127) << 23);
   return copy_sign(fma(tail, scale, scale - 1.f), x);  // -0 stays
 }
 

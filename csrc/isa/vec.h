@@ -23,6 +23,7 @@ constexpr int kVectorBytes = BAREGRAD_VECTOR_BYTES;
 constexpr int kLanes = kVectorBytes / 4;
 typedef float Vec __attribute__((vector_size(kVectorBytes)));
 typedef uint32_t Bits __attribute__((vector_size(kVectorBytes)));  // the same bits, as integers
+typedef int32_t Int __attribute__((vector_size(kVectorBytes)));
 typedef uint64_t Wide __attribute__((vector_size(kVectorBytes)));  // half as many, of 64 bits
 typedef uint8_t Bytes __attribute__((vector_size(kLanes)));        // a byte for each lane
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
@@ -51,6 +52,11 @@ inline void interleave(Vec a, Vec b, Vec& low, Vec& high);
 // a * b + c, rounded once where the instruction set can.
 inline Vec fma(Vec a, Vec b, Vec c);
 inline Vec sqrt(Vec v);
+// a > b ? a : b, and a < b ? a : b: lanes that are NaN on either side come from b.
+inline Vec max(Vec a, Vec b);
+inline Vec min(Vec a, Vec b);
+// v 2^k, rounded once, for whole k from -150 to 128
+inline Vec ldexp(Vec v, Vec k);
 
 // For each lane, the product of the two lower halves.
 inline Wide multiply_low(Wide a, Wide b);
@@ -66,6 +72,9 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
+inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+inline Vec ldexp(Vec v, Vec k) { return _mm512_scalef_ps(v, k); }
 inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm512_mul_epu32(__m512i(a), __m512i(b))); }
 inline Wide even_lanes(Wide a, Wide b) {
   return Wide(_mm512_unpacklo_epi64(__m512i(a), __m512i(b)));
@@ -97,6 +106,8 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
+inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 inline Wide multiply_low(Wide a, Wide b) { return Wide(_mm256_mul_epu32(__m256i(a), __m256i(b))); }
 inline Wide even_lanes(Wide a, Wide b) {
   return Wide(_mm256_unpacklo_epi64(__m256i(a), __m256i(b)));
@@ -144,6 +155,8 @@ inline Wide multiply_low(Wide a, Wide b) {
 #elif defined(__x86_64__)
 inline Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
 inline Vec sqrt(Vec v) { return _mm_sqrt_ps(v); }
+inline Vec max(Vec a, Vec b) { return _mm_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm_min_ps(a, b); }
 inline Bytes narrow(Bits v) {
   const __m128i words = _mm_packs_epi32(__m128i(v & 0xff), __m128i(v & 0xff));
   return Bytes(_mm_cvtsi128_si32(_mm_packus_epi16(words, words)));
@@ -163,6 +176,8 @@ inline Vec sqrt(Vec v) {
 inline Wide multiply_low(Wide a, Wide b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
 #endif
 #if !defined(__x86_64__)
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
 inline Bytes narrow(Bits v) { return __builtin_convertvector(v & 0xff, Bytes); }
 inline Bits widen(Bytes b) { return __builtin_convertvector(b, Bits); }
 #endif
@@ -170,8 +185,13 @@ inline Wide even_lanes(Wide a, Wide b) { return Wide{a[0], b[0]}; }
 inline Wide odd_lanes(Wide a, Wide b) { return Wide{a[1], b[1]}; }
 #endif
 
-// Lanes that are NaN on either side come from b, so max(x, m) over a row may lose a NaN of x.
-inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+#if BAREGRAD_VECTOR_BYTES != 64
+// By two factors: k reaches from -150, a denormal result, to 128, just below infinity.
+inline Vec ldexp(Vec v, Vec k) {
+  const Int whole = __builtin_convertvector(k, Int), half = whole >> 1;
+  return v * floats(Bits(half + 127) << 23) * floats(Bits(whole - half + 127) << 23);
+}
+#endif
 
 inline Vec abs(Vec v) { return floats(bits(v) & 0x7fffffffu); }
 inline Vec copy_sign(Vec size, Vec sign) { return floats(bits(size) | (bits(sign) & 0x80000000u)); }

@@ -10,7 +10,7 @@ namespace {
 // Floats of stacked images at a time: 8 MiB, and at least one stack, which has 64 MiB at most.
 constexpr int64_t kPanelStacks = 1 << 21, kMostStack = 1 << 24;
 // Sums of a row of a tile that are kept until they go to memory together.
-constexpr int64_t kStripFloats = 32 * kTileColumns;
+constexpr int64_t kStripFloats = 2 * kLanes * kTileColumns;
 constexpr int64_t kMostCells = 64, kLeastTerms = 64;  // of a window, and of all planes
 
 // Which source pixel a cell of a target pixel's window sees, along one axis: of the input that of

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kCellRows = kTileRows / 3 * 3;
 constexpr int64_t kManyTiles = 16;  // to keep threads busy
 // Pixels and images of a filter that are packed at a time: 32 to 128 KiB of a sliver.
-constexpr int64_t kPackedPixels = 2 * kBlockK;
+constexpr int64_t kPackedPixels = 4 * kBlockK;
 
 struct StackedWeight {
   Axis down, right;

@@ -29,7 +29,7 @@ struct elu {
 struct gelu {
   // Far below 0 the probability underflows, and -infinity times 0 would be NaN.
   static Vec forward(Vec x, float = 0) {
-    x = x < -20.f ? broadcast(-20.f) : x;
+    x = max(broadcast(-20.f), x);
     return x * normal(x).below;
   }
   static Vec backward(Vec x, Vec dout, float = 0) {
@@ -42,7 +42,7 @@ struct gelu {
 struct silu {
   // As in gelu: sigmoid(-200) is 0.
   static Vec forward(Vec x, float = 0) {
-    x = x < -200.f ? broadcast(-200.f) : x;
+    x = max(broadcast(-200.f), x);
     return x * BAREGRAD_ISA::sigmoid(x);
   }
   static Vec backward(Vec x, Vec dout, float = 0) {

@@ -16,8 +16,6 @@ from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .typing import Array, Shape
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from .tensor import Tensor
 
 __all__ = [
@@ -77,32 +75,35 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
         """Run forward on the inputs, of any shape; remember this Function if a gradient may be asked."""
-        function = cls()._over(inputs)
-        return function._gives(inputs, function.forward(*[t.array for t in inputs], **options))
+        function = cls()
+        return function._gives(inputs, function.forward(*function._over(inputs), **options))
 
     @classmethod
     def apply_all(cls, *inputs: Tensor, **options: Any) -> tuple[Tensor, ...]:
         """As apply, for a forward of several arrays of any shape; only the first has a gradient."""
-        function = cls()._over(inputs)
-        array, *others = function.forward(*[t.array for t in inputs], **options)
+        function = cls()
+        array, *others = function.forward(*function._over(inputs), **options)
         return function._gives(inputs, array), *[inputs[0]._made(x, None) for x in others]
 
-    def _over(self, inputs: tuple[Tensor, ...]) -> Self:
-        if is_grad_enabled():
-            for tensor in inputs:
-                if tensor._history != tensor._version.recorded:
-                    tensor._check_history(type(self).__name__)
-            self.needs_grad = tuple([t.requires_grad for t in inputs])
-        else:
-            self.needs_grad = (False,) * len(inputs)
-        return self
+    def _over(self, inputs: tuple[Tensor, ...]) -> list[Array]:
+        recording, arrays, needs_grad = is_grad_enabled(), [], []
+        for tensor in inputs:
+            if recording and tensor._history != tensor._version.recorded:
+                tensor._check_history(type(self).__name__)
+            arrays.append(tensor.array)
+            needs_grad.append(recording and tensor.requires_grad)
+        self.needs_grad = tuple(needs_grad)
+        return arrays
 
     def _gives(self, inputs: tuple[Tensor, ...], array: Array) -> Tensor:
         if True not in self.needs_grad:
             return inputs[0]._made(array, None)
         out = inputs[0]._made(array, self)
-        self.parents = tuple([(t.grad_fn or t) if t.requires_grad else None for t in inputs])
-        self.shapes = tuple([t.shape for t in inputs])
+        parents, shapes = [], []
+        for tensor in inputs:
+            parents.append((tensor.grad_fn or tensor) if tensor.requires_grad else None)
+            shapes.append(tensor.shape)
+        self.parents, self.shapes = tuple(parents), tuple(shapes)
         if self.saved:
             saved = set(map(id, self.saved))
             watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
