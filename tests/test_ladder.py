@@ -10,7 +10,9 @@ import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import _cpu, own, trial
-from baregrad.cases import OPS
+from baregrad.cases import OPS, conv2d
+from baregrad.cases.check import exact_result
+from baregrad.cases.window import Windows
 from baregrad.choice import rungs
 from baregrad.cli import ladder, main
 from toolchain import compiler
@@ -18,7 +20,11 @@ from toolchain import compiler
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
 CPU = [(op, rung) for where, op, rung, _ in rungs() if where == "cpu"]
-THREADED = [(op, rung) for op, rung in CPU if rung.endswith("_threads")]
+THREADED = [
+    (op, rung)
+    for op, rung in CPU
+    if '"threads.h"' in (own.HEADERS / "ladder" / f"{op}_{rung}.cpp").read_text()
+]
 
 
 def test_every_op_has_a_rung_0_and_numbers_without_gaps() -> None:
@@ -49,6 +55,7 @@ def test_rungs_are_right_on_every_instruction_set(isa: str) -> None:
 def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: str) -> None:
     cases = {
         "gemm": ladder.LADDERS["gemm"].cases(350, 600, 530),
+        "conv2d": ladder.LADDERS["conv2d"].cases(3, 33, 9, 13, 40)[:2],
         "softmax_xent": ladder.LADDERS["softmax_xent"].cases(300, 130),
         "adam_step": ladder.LADDERS["adam_step"].cases(3, 40_001),
     }[op]
@@ -68,6 +75,39 @@ def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: s
     for threads in (2, 3, 5):
         for one, many in zip(alone, results(threads), strict=True):
             np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("direction", ["conv2d_forward", "conv2d_backward_input"])
+@pytest.mark.parametrize(
+    ("c", "o", "size", "padding"),
+    [(32, 32, (4, 4), (0, 0)), (32, 32, (3, 3), (2, 2)), (33, 40, (9, 14), (2, 1)),
+     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1))],
+)  # fmt: skip
+def test_winograd_is_half_as_wrong_at_most_as_a_sum_of_products_may_be(
+    direction: str, c: int, o: int, size: tuple[int, int], padding: tuple[int, int]
+) -> None:
+    case = conv2d.case(direction, Windows(3, c, *size, (3, 3), o=o, padding=padding))
+    arguments = case.arguments(np.random.default_rng(0))
+    (exact,), (bound,) = exact_result(case, arguments), case.bound(arguments)
+    (plain,) = case.run(bg.kernels.cpu, arguments)
+    with bg.use(conv2d="ladder/winograd"):
+        (got,) = case.run(bg.kernels.cpu, arguments)
+    assert not np.array_equal(got, plain)  # so it was not left to the kernel in use
+    assert np.all(np.abs(got - exact) <= bound / 2)
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan, 1e20])
+def test_winograd_leaves_numbers_that_its_sums_would_lose_to_the_kernel_in_use(
+    value: float,
+) -> None:
+    x, w = np.random.default_rng(0).standard_normal((2, 32, 32, 9, 9), np.float32)
+    x[3, 5, 4, 4] = value
+    options: dict[str, Any] = {"stride": (1, 1), "padding": (1, 1)}
+    for image, filters in ((x, w[..., :3, :3].copy()), (w, x[..., 3:6, 3:6].copy())):
+        want = bg.kernels.cpu.conv2d_forward(image, filters, None, **options)
+        with bg.use(conv2d="ladder/winograd"):
+            got = bg.kernels.cpu.conv2d_forward(image, filters, None, **options)
+        np.testing.assert_array_equal(got, want)
 
 
 @pytest.mark.parametrize("rung", [rung for op, rung in CPU if op == "adam_step"])
