@@ -11,7 +11,7 @@ namespace {
 // Rows of a tile: whole rows of windows, three cells each.
 constexpr int64_t kCellRows = kTileRows / 3 * 3;
 constexpr int64_t kManyTiles = 16;  // to keep threads busy
-// Pixels and images of a filter that are packed at a time: 32 to 128 KiB of a sliver.
+// Pixels and images of a filter that are packed at a time: 48 to 256 KiB of a sliver.
 constexpr int64_t kPackedPixels = 4 * kBlockK;
 
 struct StackedWeight {
