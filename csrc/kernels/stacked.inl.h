@@ -163,7 +163,10 @@ struct Stacked {
   int64_t wide() const { return kTileColumns / stacks.lanes; }
   int64_t cells() const { return down.cells * right.cells; }
   int64_t planes_at_once() const { return kBlockK / cells(); }
-  int64_t strip() const { return kStripFloats / stacks.lanes; }
+  // Strips of the pixels, and the pixels of one: as many in each, or a thread would have fewer.
+  int64_t pixels() const { return down.targets * right.targets; }
+  int64_t strips() const { return divide_up(pixels(), kStripFloats / stacks.lanes); }
+  int64_t strip() const { return divide_up(pixels(), most(1, strips())); }
   int64_t height() const { return divide_up(rows, most(1, divide_up(rows, kTileRows))); }
   int64_t filter_floats() const { return round_up(rows, height()) * stacks.planes * cells(); }
 };
@@ -315,7 +318,7 @@ inline void convolve_stacked(const Stacked& s, const float* x, int64_t x_image,
                              const float* filters, const float* bias, float* out, int64_t out_image,
                              int64_t n, float* workspace) {
   const int64_t lanes = s.stacks.lanes, height = s.height(), tiles = divide_up(s.rows, height);
-  const int64_t pixels = s.down.targets * s.right.targets, strips = divide_up(pixels, s.strip());
+  const int64_t pixels = s.pixels(), strips = s.strips();
   const int64_t at_once = stacks_at_once(n, s.stacks), floats = s.stacks.floats();
   float *packed = workspace, *stack = workspace + round_up(s.filter_floats(), 16);
   pack_filters(s, filters, packed);
