@@ -1,12 +1,35 @@
 #pragma once
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <initializer_list>
+
 #include "kernels.h"
 
 // Lets a product as tutorials write it fill the slot gemm: gemm_plain(m, n, k, a, b, c) of row-major
 // matrices, which does C = A B or C += A B.
 namespace baregrad::plain {
 
+// Before and behind each matrix lie so many NaN, which whoever reads outside will see in the result,
+// and which whoever writes there will change.
+constexpr int64_t kGap = 16;
+constexpr uint32_t kNothing = 0x7fc0beef;
+
+inline float* gap(float* at) {
+  for (int64_t i = 0; i < kGap; ++i) at[i] = __builtin_bit_cast(float, kNothing);
+  return at + kGap;
+}
+inline void expect_gap(const float* at) {
+  for (int64_t i = 0; i < kGap; ++i)
+    if (__builtin_bit_cast(uint32_t, at[i]) != kNothing) {
+      fputs("gemm_plain wrote outside c\n", stderr);
+      abort();
+    }
+}
+
 inline int64_t gemm_workspace(GemmSize size) {
-  return (size.m * size.k + size.k * size.n + size.m * size.n) * int64_t(sizeof(float));
+  const int64_t floats = size.m * size.k + size.k * size.n + size.m * size.n;
+  return (floats + 4 * kGap) * int64_t(sizeof(float));
 }
 
 // x (rows, columns), any strides -> to (rows, columns), row-major
@@ -20,12 +43,15 @@ template <auto gemm_plain>
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
           float beta, void* workspace) {
   const auto [batch, m, n, k] = size;
-  float *own_a = static_cast<float*>(workspace), *own_b = own_a + m * k, *product = own_b + k * n;
+  float* own_a = gap(static_cast<float*>(workspace));
+  float *own_b = gap(own_a + m * k), *product = gap(own_b + k * n), *end = product + m * n;
+  gap(end);
   for (int64_t s = 0; s < batch; ++s) {
     copy({a.data + s * a.batch, 0, a.row, a.col}, m, k, own_a);
     copy({b.data + s * b.batch, 0, b.row, b.col}, k, n, own_b);
     for (int64_t q = 0; q < m * n; ++q) product[q] = 0.f;
     gemm_plain(m, n, k, own_a, own_b, product);
+    for (const float* at : {own_a - kGap, own_b - kGap, product - kGap, end}) expect_gap(at);
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
         float& out = c.data[s * c.batch + i * c.row + j * c.col];

@@ -27,8 +27,8 @@ struct Header {
 };
 static_assert(sizeof(Header) <= kAlignment);
 
-// Class c holds 64, 80, 96, 112, 128, 160, ... bytes: four sizes for each power of two, so that at
-// most a fifth of a block is waste.
+// Class c holds 64, 80, 96, 112, 128, 160, ... bytes: four sizes for each power of two, so that of
+// more than 64 bytes at most a fifth is waste.
 size_t class_of(size_t bytes) {
   if (bytes <= 64) return 0;
   const size_t power = std::bit_width(bytes - 1) - 1;  // 2^power < bytes <= 2^(power + 1)
@@ -41,8 +41,8 @@ size_t bytes_of(size_t size_class) {
   return (steps % 4 + 5) << (steps / 4 + 3);
 }
 
-// Asks for pages of 2 MiB, which Linux gives to those who ask: 4 KiB of a large array at a time, a
-// kernel waits for the addresses of pages.
+// Asks for pages of 2 MiB, which Linux gives to those who ask: with pages of
+// 4 KiB a kernel waits for where the pages of a large array are (the TLB holds a few thousand).
 void ask_for_large_pages([[maybe_unused]] char* begin, [[maybe_unused]] char* end) {
 #if defined(__linux__)
   constexpr uintptr_t kPage = 4096, kLeastBytes = 4 << 20;

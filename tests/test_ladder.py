@@ -150,7 +150,10 @@ def test_the_command_prints_all_rungs_from_the_kernel_in_use_down(
     assert main(["ladder", op, "--size", *size.split()]) == 0
     out = capsys.readouterr().out
     printed = re.findall(r"^(in use|\d_\w+) .*%  \S", out, re.MULTILINE)
-    assert printed == tables * ["in use", *reversed([rung for o, rung in CPU if o == op])]
+    all_rungs = ["in use", *reversed([rung for o, rung in CPU if o == op])]
+    # Winograd leaves the weight to the kernel in use, whose time would not be its own.
+    last = [rung for rung in all_rungs if rung != "3_winograd"]
+    assert printed == (tables - 1) * all_rungs + (last if tables > 1 else all_rungs)
     gains = re.findall(r"B?/s +([\d.]+x)? +\d+%", out)
     assert [bool(gain) for gain in gains] == [not name.startswith("0_") for name in printed]
     assert f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads" in out

@@ -67,6 +67,9 @@ def test_a_slot_by_its_name_and_types(tmp_path: Path) -> None:
         ("  for", "  volatile int x = 0; while (m == 33) x = 0;\n  for",
          r"did not return within 3 s \(m n k = 33 "),
         ("int i = 0;", "int i = m == 33 ? __builtin_trap(), 0 : 0;", r"crashed with SIG"),
+        ("{\n", "{\n  c[m * n] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
+        ("{\n", "{\n  c[-2] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
+        ("b[p * n + j]", "b[p * n + j] + 0 * b[k * n]", r"out\[0, 0\] is nan"),
     ],
 )  # fmt: skip
 def test_a_wrong_kernel_is_a_sentence(file: Path, right: str, wrong: str, sentence: str) -> None:

@@ -343,3 +343,10 @@ def test_a_tree_comes_back_with_its_types(tmp_path):
 def test_a_tree_of_other_things_is_refused(tmp_path):
     with pytest.raises(TypeError, match=r"\[fit\] a.0 is a Path|\[fit\] a.0 is a PosixPath"):
         tensorfile.write_tree("fit", tmp_path / "t", {"a": [Path()]}, "key")
+
+
+@pytest.mark.parametrize("path", [3, None, b"m.safetensors"])
+def test_a_path_is_text_or_a_path(path):
+    for call in (lambda: bg.load(path), lambda: bg.save({"x": bg.ones(2)}, path)):
+        with pytest.raises(TypeError, match=r"^\[(load|save)\] path is .*, expected a path$"):
+            call()

@@ -22,7 +22,7 @@ constexpr int64_t kPanelColumns = kTaskColumns * 32;  // 8 MiB of b
 constexpr int64_t kNearFloats = 1 << 16;
 // Short slivers of b at a time.
 constexpr int64_t kAtOnce = 16;
-// Multiply-adds below which a second thread does not pay: 512 Ki take about 5 us on one.
+// Multiply-adds below which a second thread does not pay: 512 Ki take about 9 us on one.
 constexpr double kSerialWork = 1 << 19;
 
 // Rows of a tile where m rows are cut into as few as there can be: equally many, or the last one

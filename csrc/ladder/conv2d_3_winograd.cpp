@@ -1,7 +1,7 @@
 // Rung 3: tiles of 4x4 outputs from 36 multiplications instead of 144. F(4x4, 3x3) of Winograd (1980)
 // and of Lavin and Gray (2016): tiles of the input and filters are transformed, 6x6 numbers each;
 // place by place, these are products of filters and planes; and what comes out is transformed to
-// outputs. Everything else than 3x3 windows one pixel apart over 32 planes or more goes on to the
+// outputs. What is no 3x3 window one pixel apart over 32 planes or more of one group goes on to the
 // kernel in use.
 #include "../kernels.h"
 #include "threads.h"
@@ -17,8 +17,8 @@ constexpr int64_t kOut = 4, kIn = 6, kPlaces = kIn * kIn;  // pixels of a tile a
 constexpr int64_t kLeastPlanes = 32;
 constexpr int64_t kBlockFloats = 1 << 21;  // of transformed tiles at a time: 8 MiB, a last cache
 
-// x (planes) -> out (rows), n images each, by 3x3 filters. Forward, or back from outputs to inputs,
-// where filters are turned by half, and what padding was not there is.
+// x (n, planes, h, w) -> out (n, rows, oh, ow) by 3x3 filters. Forward, or back from outputs to
+// inputs: that is a convolution, too, by filters turned by 180 degrees, with 2 - padding of padding.
 struct Plan {
   int64_t n, planes, h, w, rows, oh, ow, pad_h, pad_w;
   bool back;
@@ -61,8 +61,15 @@ bool is_moderate(const float* x, int64_t n) {
   return moderate;
 }
 
-// Of numbers `step` apart, along a row or a column: polynomials at the points where they are
-// multiplied, 0, 1, -1, 2, -2 and infinity, and back.
+// Along one axis 4 outputs of 3 taps g are A' (G g * B' d), of 6 inputs d, * place by place, with
+//        4  0 -5  0  1  0         1/4     0     0
+//        0 -4 -4  1  1  0        -1/6  -1/6  -1/6         1  1  1  1  1  0
+//   B' = 0  4 -4 -1  1  0    G = -1/6   1/6  -1/6    A' = 0  1 -1  2 -2  0
+//        0 -2 -1  2  1  0        1/24  1/12   1/6         0  1  1  4  4  0
+//        0  2 -1 -2  1  0        1/24 -1/12   1/6         0  1 -1  8 -8  1
+//        0  4  0 -5  0  1           0     0     1
+// The six places are points where the polynomials with these coefficients are multiplied: 0, 1, -1,
+// 2, -2 and infinity. Along two axes: columns first, then rows, of numbers `step` apart.
 void transform_filter(const Vec* g, int64_t step, Vec* to, int64_t to_step) {
   const Vec even = g[0] + g[2 * step], wide = 0.25f * g[0] + g[2 * step];
   to[0] = 0.25f * g[0];

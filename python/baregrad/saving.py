@@ -44,7 +44,7 @@ def save(
     file is replaced at once when all is on the disk: if it cannot be written, an OSError, what was
     there stays. TypeError for other values, ValueError for a path that means pickle.
     """
-    path = Path(path)
+    path = Path(instance("save", "path", path, tensorfile.PATHS, "a path"))
     if path.suffix in tensorfile.PICKLES:
         raise ValueError(f"[save] path is {str(path)!r}, expected one that ends in .safetensors")
     header: dict[str, str] = dict(instance("save", "metadata", metadata or {}, Mapping, "a dict"))

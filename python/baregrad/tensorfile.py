@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .hints import an
+from .ops.arguments import instance
 from .reading import regular
 from .typing import NDArray
 from .writing import replacing
@@ -24,6 +25,7 @@ _DTYPES = {
     "BOOL": np.bool_,
 }
 _LONGEST_HEADER = 2 << 20  # bytes: some thousands of tensors. As objects it takes 20 times as much
+PATHS = (str, os.PathLike)
 PICKLES = (".pt", ".pth", ".pkl", ".pickle")
 
 
@@ -34,7 +36,7 @@ def metadata(path: str | os.PathLike[str]) -> dict[str, str]:
 
 def read(op: str, path: str | os.PathLike[str]) -> tuple[dict[str, NDArray], dict[str, str]]:
     """The arrays of a safetensors file and the text of its header. ValueError if it is broken."""
-    file, header, start = _open(op, Path(path))
+    file, header, start = _open(op, Path(instance(op, "path", path, PATHS, "a path")))
     arrays = {}
     with Path(path).open("rb") as data:  # and not file.get_tensor: that takes the memory twice
         data.seek(start)

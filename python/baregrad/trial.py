@@ -78,10 +78,13 @@ def _lines(pipe: int, seconds: float) -> Iterator[bytes]:
 
 def _how_it_ended(child: subprocess.Popen[bytes]) -> str:
     code = child.wait()
-    if code < 0:
-        return f"crashed with {signal.Signals(-code).name}"
     said = (child.stderr.read() if child.stderr else b"").decode(errors="replace").strip()
-    return f"left the process with {code}" + (f", saying {said.splitlines()[-1]!r}" if said else "")
+    how = (
+        f"crashed with {signal.Signals(-code).name}"
+        if code < 0
+        else f"left the process with {code}"
+    )
+    return how + (f", saying {said.splitlines()[-1]!r}" if said else "")
 
 
 def _short(running: str) -> str:

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..cases.conv2d import case as conv2d_case
 from ..cases.window import Windows
 from ..choice import rungs, use
 from ..native import _cpu
-from ..own import HEADERS, SUFFIX
+from ..own import HEADERS, SUFFIX, wrapped
 from . import options
 
 HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
@@ -122,11 +123,12 @@ def climb(op: str, numbers: Sequence[int]) -> Iterator[tuple[Case, list[Row]]]:
                     raise ValueError(f"[{case.kernel}] {name}: {wrong}")
     for case in cases:
         before, seconds = _ceilings(case), []
-        for name in names:
+        here = [name for name in names if name == PRODUCTION or case.kernel in _slots(op, name)]
+        for name in here:
             with _rung(op, name):
                 seconds.append(_timed(case))
         peak, copy = map(max, before, _ceilings(case))
-        yield case, list(rows_of(op, case, names, seconds, peak, copy))
+        yield case, list(rows_of(op, case, here, seconds, peak, copy))
 
 
 def _ceilings(case: Case) -> tuple[float, float]:
@@ -151,6 +153,15 @@ def _rungs(op: str) -> list[str]:
     return [rung for where, o, rung, _ in rungs() if (where, o) == ("cpu", op)]
 
 
+def _source(op: str, name: str) -> Path:
+    return HEADERS / "ladder" / f"{op}_{name}{SUFFIX}"
+
+
+def _slots(op: str, name: str) -> tuple[str, ...]:
+    """What a rung fills: some leave a direction to the kernel in use."""
+    return wrapped(_source(op, name))[1]
+
+
 def _rung(op: str, name: str) -> Any:
     return use() if name == PRODUCTION else use(**{op: f"ladder/{name}"})
 
@@ -159,7 +170,7 @@ def _idea(op: str, name: str) -> str:
     """The first sentence of what a rung says of itself."""
     if name == PRODUCTION:
         return f"csrc/kernels/{op}.inl.h"
-    text = (HEADERS / "ladder" / f"{op}_{name}{SUFFIX}").read_text()
+    text = _source(op, name).read_text()
     comment = " ".join(re.findall(r"^// (.*)", text.partition("#include")[0], re.MULTILINE))
     return comment.partition(": ")[2].partition(". ")[0].rstrip(".")
 

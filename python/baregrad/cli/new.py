@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         )
     rung = min((HEADERS / "ladder").glob(f"{args.op}_0_*{SUFFIX}"))
     text = rung.read_text().replace('"../kernels.h"', '"kernels.h"')
+    text = re.sub(r"\A// Rung 0: (\w)", lambda found: f"// {found[1].upper()}", text)
     try:
         with args.file.open("x") as file:
             file.write(text)
