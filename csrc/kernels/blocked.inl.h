@@ -62,6 +62,11 @@ struct Operand {
   }
 };
 
+// Those that are nowhere in memory.
+template <class Pack>
+inline Operand<Pack> packed_operand(Pack pack) {
+  return {{}, false, pack};
+}
 // Those of a matrix in memory.
 inline auto matrix_operand(Sliver x, bool may_lie) {
   const auto pack = [=](int64_t i, int64_t n, int64_t width, int64_t k0, int64_t k, float* sliver) {
@@ -106,7 +111,10 @@ inline void multiply_part(Sliver a, Sliver b, int64_t k, const ProductPart& part
 
 // Rows of a from i on, `a(i)`, times columns of b, which a thread packs for itself -> store. Tiles
 // are counted down the columns, so that it has all that it needs of a sliver; of short ones it takes
-// several at a time, and goes along the rows of c.
+// several at a time, and goes along the rows of c. Of 3 rows of tiles, two slivers at a time:
+//   0 1   6 7
+//   2 3   8 9
+//   4 5  10 11
 template <class A, class B, class Store>
 void multiply_near(const A& a, const B& b, const Store& store, ProductPart part, int64_t k0,
                    int64_t k, bool serial) {
@@ -144,7 +152,11 @@ void multiply_near(const A& a, const B& b, const Store& store, ProductPart part,
 }
 
 // Rows of a from i on, `a(i)`, times packed_b (columns / kTileColumns slivers) -> store. Tiles are
-// counted task by task, so that those of a thread lie together wherever it begins.
+// counted task by task, so that those of a thread lie together wherever it begins. Were tasks 2 x 2:
+//   0 2   8 10
+//   1 3   9 11
+//   4 6  12 14
+//   5 7  13 15
 template <class A, class Store>
 void multiply_packed(const A& a, const float* packed_b, const Store& store, ProductPart part,
                      int64_t k, bool serial) {

@@ -24,22 +24,6 @@ inline int64_t image_floats(int64_t images, int64_t image) {
   return round_up(images * image + kLanes, 16);
 }
 
-template <class Pack>
-inline Operand<Pack> packed_operand(Pack pack) {
-  return {{}, false, pack};
-}
-// Windows as columns, and their cells as rows.
-inline auto windows_operand(const Windows& windows) {
-  return packed_operand([=](int64_t j, int64_t columns, int64_t, int64_t k0, int64_t k,
-                            float* sliver) { pack_windows(windows, j, columns, k0, k, sliver); });
-}
-inline auto cells_operand(const Windows& windows) {
-  return packed_operand(
-      [=](int64_t i, int64_t cells, int64_t width, int64_t k0, int64_t k, float* sliver) {
-        pack_cells(windows, i, cells, width, k0, k, sliver);
-      });
-}
-
 // Padded x and its windows, from the channel on at which `images` starts.
 inline Padded padded_input(const Conv2dSize& s) {
   const int64_t reach = (s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1;
@@ -49,8 +33,17 @@ inline Padded padded_input(const Conv2dSize& s) {
 inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const float* images,
                              int64_t image_step) {
   const int64_t row = padded.phases * padded.width;
-  return {images, {s.oh, s.ow},       image_step,   s.stride_h * row, padded.plane(), s.kh,
-          s.kw,   s.dilation_h * row, s.dilation_w, padded.phases,    padded.width};
+  return {.data = images,
+          .grid = {s.oh, s.ow},
+          .image_step = image_step,
+          .row_step = s.stride_h * row,
+          .plane = padded.plane(),
+          .kh = s.kh,
+          .kw = s.kw,
+          .tap_row = s.dilation_h * row,
+          .tap_column = s.dilation_w,
+          .phases = padded.phases,
+          .width = padded.width};
 }
 
 inline bool all_finite(const float* x, int64_t n) {
@@ -190,40 +183,11 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
     const int64_t n = least(at_once, s.n - n0), step = s.o * s.oh * s.ow;
     pad_images(dout + n0 * step, n, s.o, step, s.oh, s.ow, padded, images);
     for (int64_t y = 0; y < least(s.stride_h, s.h); ++y)
-      for (int64_t x = 0; x < least(s.stride_w, s.w); ++x) {
-        const Phase down(y, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h);
-        const Phase right(x, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w);
-        const int64_t start = (down.start - padded.top) * padded.width + right.start - padded.left;
-        const Grid grid = {down.pixels, right.pixels};
-        for (int64_t g = 0; g < s.groups; ++g) {
-          const float* filters = weight + g * o * c * cells;
-          const Windows windows = {images + g * o * plane + start,
-                                   grid,
-                                   image,
-                                   padded.width,
-                                   plane,
-                                   most(1, down.cells),
-                                   most(1, right.cells),
-                                   -down.back * padded.width,
-                                   -right.back,
-                                   1,
-                                   padded.width};
-          const Places places = {.data = dx + ((n0 * s.c + g * c) * s.h + y) * s.w + x,
-                                 .grid = grid,
-                                 .image_step = s.c * s.h * s.w,
-                                 .row_step = s.h * s.w,
-                                 .y_step = s.stride_h * s.w,
-                                 .x_step = s.stride_w,
-                                 .bias = nullptr,
-                                 .add = false};
-          const auto cells = packed_operand([&](int64_t i, int64_t rows, int64_t height, int64_t k0,
-                                                int64_t depth, float* sliver) {
-            pack_cells_of_phase(filters, s, down, right, i, rows, height, k0, depth, sliver);
-          });
-          multiply_blocked({c, n * grid.rows * grid.columns, o * down.cells * right.cells}, cells,
-                           windows_operand(windows), places, images + image_floats(at_once, image));
-        }
-      }
+      for (int64_t x = 0; x < least(s.stride_w, s.w); ++x)
+        for (int64_t g = 0; g < s.groups; ++g)
+          multiply_phase(y, x, images + g * o * plane, image, padded, weight + g * o * c * cells,
+                         dx + (n0 * s.c + g * c) * s.h * s.w, s, n,
+                         images + image_floats(at_once, image));
   }
 }
 
@@ -302,17 +266,17 @@ inline void conv2d_backward_chunk(const float* x, const float* dout, float* sums
     pad_images(x + n0 * step + g * c * s.h * s.w, n, c, step, s.h, s.w, padded, workspace);
     const Windows windows = input_windows(s, padded, workspace, c * padded.plane());
     // dout as windows of one cell: its rows are filters, its columns pixels.
-    const Windows gradients = {dout + (n0 * s.o + g * o) * pixels,
-                               {1, pixels},
-                               s.o * pixels,
-                               0,
-                               pixels,
-                               1,
-                               1,
-                               0,
-                               0,
-                               1,
-                               pixels};
+    const Windows gradients = {.data = dout + (n0 * s.o + g * o) * pixels,
+                               .grid = {1, pixels},
+                               .image_step = s.o * pixels,
+                               .row_step = 0,
+                               .plane = pixels,
+                               .kh = 1,
+                               .kw = 1,
+                               .tap_row = 0,
+                               .tap_column = 0,
+                               .phases = 1,
+                               .width = pixels};
     const Places places = {.data = sums,
                            .grid = {1, o},
                            .image_step = 0,

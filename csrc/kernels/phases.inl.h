@@ -1,7 +1,7 @@
 #pragma once
 // The gradient of a convolution's input as products with windows of dout: a stride leaves each pixel
 // only some of the cells, the same ones to every stride-th pixel.
-#include "windows.inl.h"
+#include "places.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
@@ -50,6 +50,43 @@ inline void pack_cells_of_phase(const float* weight, const Conv2dSize& s, const 
         weight + (p / right.cells / down.cells * c + channel) * cells + i * s.kw + j;
     for (int64_t r = 0; r < height; ++r) sliver[r] = r < channels ? from[r * cells] : 0.f;
   }
+}
+
+// images (n, o, plane) of dout, `image` floats apart, and filters (o, c, kh, kw) of one group -> the
+// pixels of dx (n, c, h, w) that have the phase of (y, x)
+inline void multiply_phase(int64_t y, int64_t x, const float* images, int64_t image,
+                           const Padded& padded, const float* filters, float* dx,
+                           const Conv2dSize& s, int64_t n, float* workspace) {
+  const Phase down(y, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h);
+  const Phase right(x, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w);
+  const Grid grid = {down.pixels, right.pixels};
+  const int64_t start = (down.start - padded.top) * padded.width + right.start - padded.left;
+  const Windows windows = {.data = images + start,
+                           .grid = grid,
+                           .image_step = image,
+                           .row_step = padded.width,
+                           .plane = padded.plane(),
+                           .kh = most(1, down.cells),
+                           .kw = most(1, right.cells),
+                           .tap_row = -down.back * padded.width,
+                           .tap_column = -right.back,
+                           .phases = 1,
+                           .width = padded.width};
+  const Places places = {.data = dx + y * s.w + x,
+                         .grid = grid,
+                         .image_step = s.c * s.h * s.w,
+                         .row_step = s.h * s.w,
+                         .y_step = s.stride_h * s.w,
+                         .x_step = s.stride_w,
+                         .bias = nullptr,
+                         .add = false};
+  const auto weights = packed_operand(
+      [&](int64_t i, int64_t rows, int64_t height, int64_t k0, int64_t depth, float* sliver) {
+        pack_cells_of_phase(filters, s, down, right, i, rows, height, k0, depth, sliver);
+      });
+  const int64_t terms = s.o / s.groups * down.cells * right.cells;
+  multiply_blocked({s.c / s.groups, n * grid.rows * grid.columns, terms}, weights,
+                   windows_operand(windows), places, workspace);
 }
 
 }  // namespace

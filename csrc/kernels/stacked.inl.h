@@ -75,7 +75,7 @@ inline Stacks stacks_of(const Axis& down, const Axis& right, int64_t n, int64_t 
   return {planes, down.sources, left, end - left, fill_tiles(n) ? kTileColumns : kLanes};
 }
 
-// Whether they are nearly full, with little padding, and not too large.
+// Whether stacks of n images are nearly full, with little padding, and not too large.
 inline bool are_worth_it(const Stacks& stacks, int64_t n, int64_t w) {
   return 4 * n >= 3 * round_up(n, stacks.lanes) && stacks.columns <= 4 * w && stacks.floats() > 0 &&
          stacks.floats() <= kMostStack;
@@ -159,7 +159,7 @@ struct Stacked {
   Stacks stacks;
   int64_t rows, row_step, plane_step;
 
-  // Pixels in a tile: of stacks of one vector, neighbours make up the others.
+  // Pixels in a tile: one, if a stack is as wide as that, or else neighbours, a vector each.
   int64_t wide() const { return kTileColumns / stacks.lanes; }
   int64_t cells() const { return down.cells * right.cells; }
   int64_t planes_at_once() const { return kBlockK / cells(); }

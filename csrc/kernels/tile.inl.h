@@ -106,7 +106,7 @@ struct Place {
 
 // a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
-// So would 14 places in a: counted by threes, 5 places and 3 indices are enough.
+// So would places of all rows of a: of 14, counted by threes, 5 places and 3 steps are enough.
 template <int Rows, int Vectors>
 __attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64_t k, Place to,
                                                 Ahead ahead) {

@@ -177,5 +177,17 @@ inline void pack_cells(const Windows& windows, int64_t row, int64_t rows, int64_
       });
 }
 
+// Windows as columns, and their cells as rows.
+inline auto windows_operand(const Windows& windows) {
+  return packed_operand([=](int64_t j, int64_t columns, int64_t, int64_t k0, int64_t k,
+                            float* sliver) { pack_windows(windows, j, columns, k0, k, sliver); });
+}
+inline auto cells_operand(const Windows& windows) {
+  return packed_operand(
+      [=](int64_t i, int64_t cells, int64_t width, int64_t k0, int64_t k, float* sliver) {
+        pack_cells(windows, i, cells, width, k0, k, sliver);
+      });
+}
+
 }  // namespace
 }  // namespace baregrad::BAREGRAD_ISA
