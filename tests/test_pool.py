@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,3 +67,19 @@ def test_goes_on_after_memory_was_out() -> None:
     with pytest.raises(MemoryError):
         _cpu.gemm(*(np.broadcast_to(np.float32(1), shape) for shape in ((2**24, 1), (1, 2**24))))
     np.testing.assert_array_equal(_cpu.relu_forward(np.ones(3, np.float32)), 1)
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel/mm/transparent_hugepage").exists(),
+    reason="this system has no large pages",
+)
+def test_a_large_block_asks_for_large_pages() -> None:
+    out = _cpu.relu_forward(np.zeros(16 << 20, np.float32))
+    flags, mappings = None, Path("/proc/self/smaps").read_text()
+    for begin, end, rest in re.findall(
+        r"^([0-9a-f]+)-([0-9a-f]+) (.*?)(?=^[0-9a-f]+-|\Z)", mappings, re.MULTILINE | re.DOTALL
+    ):
+        if int(begin, 16) <= out.ctypes.data + out.nbytes // 2 < int(end, 16):
+            flags = rest.partition("VmFlags:")[2].split()
+    assert flags is not None
+    assert "hg" in flags
