@@ -20,6 +20,11 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kKeepAtMost = size_t(2) << 30;  // bytes; what would be more goes to the system
 
+// Blocks from kLarge on begin at a page, and so do those of most others, or a little behind. A CPU
+// compares the last 12 bits of addresses at first: were an output a little further in its page than
+// an input, each load would wait for the store before it, of which it seems to read a part.
+constexpr size_t kLarge = size_t(64) << 10, kPage = 4096;
+
 // Stands one alignment unit before each block.
 struct Header {
   size_t size_class;
@@ -41,22 +46,34 @@ size_t bytes_of(size_t size_class) {
   return (steps % 4 + 5) << (steps / 4 + 3);
 }
 
-// Asks for pages of 2 MiB, which Linux gives to those who ask: with pages of
-// 4 KiB a kernel waits for where the pages of a large array are (the TLB holds a few thousand).
+// Asks for pages of 2 MiB, which Linux gives to those who ask: with pages of 4 KiB a kernel waits for
+// where the pages of a large array are (the TLB holds a few thousand). A large array begins at a page.
 void ask_for_large_pages([[maybe_unused]] char* begin, [[maybe_unused]] char* end) {
 #if defined(__linux__)
-  constexpr uintptr_t kPage = 4096, kLeastBytes = 4 << 20;
-  char* page = begin + (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
-  if (begin + kLeastBytes <= end) madvise(page, size_t(end - page), MADV_HUGEPAGE);
+  constexpr size_t kLeastBytes = 4 << 20;
+  if (begin + kLeastBytes <= end) madvise(begin, size_t(end - begin), MADV_HUGEPAGE);
 #endif
 }
 
-// Room for a header and a block, or null. aligned_alloc takes multiples of the alignment alone.
+// Bytes of room before a block of that size, with its header at their end.
+size_t before(size_t size) { return size < kLarge ? kAlignment : kPage; }
+
+char* block_of(Header* header) { return reinterpret_cast<char*>(header) + kAlignment; }
+Header* header_of(void* block) {
+  return reinterpret_cast<Header*>(static_cast<char*>(block) - kAlignment);
+}
+
+// The header of a new block, or null. aligned_alloc takes multiples of the alignment alone.
 Header* allocate(size_t size) {
-  const size_t bytes = (size + kAlignment - 1) / kAlignment * kAlignment + kAlignment;
-  auto* room = static_cast<char*>(aligned_alloc(kAlignment, bytes));
-  if (room) ask_for_large_pages(room, room + bytes);
-  return reinterpret_cast<Header*>(room);
+  const size_t first = before(size), bytes = (size + first - 1) / first * first + first;
+  auto* room = static_cast<char*>(aligned_alloc(first, bytes));
+  if (!room) return nullptr;
+  ask_for_large_pages(room, room + bytes);
+  return header_of(room + first);
+}
+
+void deallocate(Header* header) noexcept {
+  free(block_of(header) - before(bytes_of(header->size_class)));
 }
 
 // AddressSanitizer knows of whole blocks from the system alone; of one that is `size` bytes long,
@@ -78,7 +95,7 @@ struct Pool {
     for (Header*& first : kept)
       while (Header* header = first) {
         first = header->next;
-        free(header);
+        deallocate(header);
       }
     statistics.kept = 0;
   }
@@ -116,20 +133,20 @@ void* take(size_t bytes) {
     header->size_class = size_class;
   }
   p.statistics.in_use += size;
-  void* block = reinterpret_cast<char*>(header) + kAlignment;
+  void* block = block_of(header);
   allow(block, bytes, size);
   return block;
 }
 
 void give(void* block) noexcept {
-  auto* header = reinterpret_cast<Header*>(static_cast<char*>(block) - kAlignment);
+  Header* header = header_of(block);
   const size_t size = bytes_of(header->size_class);
   allow(block, 0, size);
   Pool& p = pool();
   std::lock_guard lock(p.mutex);
   p.statistics.in_use -= size;
   if (p.statistics.kept + size > kKeepAtMost) {
-    free(header);
+    deallocate(header);
     return;
   }
   header->next = p.kept[header->size_class];

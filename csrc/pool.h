@@ -8,7 +8,8 @@
 // free, and then the page faults of the next one cost more than the kernel that fills it.
 namespace baregrad::pool {
 
-// A block of at least `bytes`, aligned to 64 so that a vector never straddles a cache line.
+// A block of at least `bytes`, aligned to 64 so that a vector never straddles a cache line, and one of
+// 64 KiB or more to a page.
 // Throws std::bad_alloc when there is no memory, after giving back all that is kept.
 void* take(size_t bytes);
 void give(void* block) noexcept;

@@ -24,6 +24,12 @@ def test_outputs_start_at_a_cache_line(n: int) -> None:
         assert _cpu.relu_forward(np.zeros(n, np.float32)).ctypes.data % 64 == 0
 
 
+@pytest.mark.parametrize("n", [1 << 14, (1 << 14) + 1, 100_000, 1 << 20, (4 << 20) + 1])
+def test_large_outputs_start_at_a_page(n: int) -> None:
+    for _ in range(3):
+        assert _cpu.relu_forward(np.zeros(n, np.float32)).ctypes.data % 4096 == 0
+
+
 def test_a_block_is_used_again_once_its_array_is_gone() -> None:
     x = np.ones(100_000, np.float32)
     first = _cpu.relu_forward(x)

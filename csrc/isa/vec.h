@@ -35,6 +35,24 @@ constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 inline Vec broadcast(float x) { return x - Vec{}; }  // x + 0 would turn -0 into +0
 inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+// To a place that is a multiple of a vector, past the caches: memory is not read for what is all
+// overwritten. Before anybody else may look, finish_streams().
+inline void stream(float* p, Vec v) {
+#if BAREGRAD_VECTOR_BYTES == 64
+  _mm512_stream_ps(p, v);
+#elif BAREGRAD_VECTOR_BYTES == 32
+  _mm256_stream_ps(p, v);
+#elif defined(__x86_64__)
+  _mm_stream_ps(p, v);
+#else
+  store(p, v);
+#endif
+}
+inline void finish_streams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
 inline Bits bits(Vec v) { return reinterpret_cast<Bits>(v); }
 inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 

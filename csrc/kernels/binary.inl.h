@@ -1,4 +1,5 @@
 // Elementwise arithmetic of two arrays that broadcast: a formula per kind, and one loop for all.
+#include "rows.inl.h"
 #include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
@@ -117,14 +118,14 @@ void map_binary(const float* a, const Strides& a_strides, const float* b, const 
   const Strides strides[] = {a_strides, b_strides};
   const int64_t a_step = a_strides.step[extents.rank - 1];
   const int64_t b_step = b_strides.step[extents.rank - 1];
+  const bool past = outgrow_caches(out, elements(extents));
   for_rows(extents, strides, kElementwiseGrain,
            [=](int64_t i, const int64_t(&offset)[2], int64_t n) {
              const float *p = a + offset[0], *q = b + offset[1];
-             for (int64_t j = 0; j < n; j += kLanes)
-               store_upto(out + i + j,
-                          Kind::of(load_steps(p + j * a_step, a_step, n - j),
-                                   load_steps(q + j * b_step, b_step, n - j)),
-                          n - j);
+             for_vectors(0, n, past && i % kLanes == 0, [=](auto lanes, int64_t j) {
+               lanes.write(out + i + j, Kind::of(load_steps(p + j * a_step, a_step, n - j),
+                                                 load_steps(q + j * b_step, b_step, n - j)));
+             });
            });
 }
 

@@ -100,8 +100,8 @@ inline int64_t product_floats(ProductSize size) {
 
 // A tile of the product: straight to where `store` has a place for it, or through its hands.
 template <class Store>
-inline void multiply_part(Sliver a, Sliver b, int64_t k, const ProductPart& part,
-                          const Store& store, Ahead ahead) {
+inline void multiply_part(const Thirds& a, const Sliver& b, int64_t k, const ProductPart& part,
+                          const Store& store, const Ahead& ahead) {
   if (const Place place = store.place(part); place.data)
     return multiply_tile(a, b, k, part.rows, part.columns, place, ahead);
   alignas(64) Tile tile;

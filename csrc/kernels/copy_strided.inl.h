@@ -1,4 +1,5 @@
 // Copies between arrays of any strides.
+#include "rows.inl.h"
 #include "strided.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
@@ -45,6 +46,14 @@ void copy_planes(const Item* x, const Strides& x_strides, Item* out, const Strid
               });
 }
 
+// x (n,) -> out (n,), past the caches
+inline void copy_past(const void* x, void* out, int64_t n) {
+  const float* from = static_cast<const float*>(x);
+  float* to = static_cast<float*>(out);
+  for_vectors(0, n, true,
+              [=](auto lanes, int64_t j) { lanes.write(to + j, lanes.read(from + j)); });
+}
+
 // x (...) -> out (...)
 template <class Item>
 void copy_items(const Item* x, const Strides& x_strides, Item* out, const Strides& out_strides,
@@ -53,11 +62,14 @@ void copy_items(const Item* x, const Strides& x_strides, Item* out, const Stride
   const int64_t x_step = x_strides.step[last], out_step = out_strides.step[last];
   if (last > 0 && x_step != 0 && (x_step != 1 || out_step != 1))
     return copy_planes(x, x_strides, out, out_strides, extents);
+  const bool past = x_step == 1 && out_step == 1 && outgrow_caches(out, elements(extents));
   for_rows<2>(extents, {x_strides, out_strides}, kElementwiseGrain,
               [=](int64_t, const int64_t(&offset)[2], int64_t n) {
                 const Item* from = x + offset[0];
                 Item* to = out + offset[1];
-                if (x_step == 1 && out_step == 1)
+                if (sizeof(Item) == sizeof(float) && past && offset[1] % kLanes == 0)
+                  copy_past(from, to, n);
+                else if (x_step == 1 && out_step == 1)
                   for (int64_t j = 0; j < n; ++j) to[j] = from[j];
                 else
                   for (int64_t j = 0; j < n; ++j) to[j * out_step] = from[j * x_step];

@@ -24,6 +24,32 @@ inline void for_vectors(int64_t n, Body body) {
   if (j < n) body(Part{n - j}, j);
 }
 
+// Whole vectors that go past the caches.
+struct Past {
+  Vec read(const float* p, float = 0.f) const { return load(p); }
+  void write(float* p, Vec v) const { stream(p, v); }
+};
+
+// Whether n numbers of out are more than a cache keeps for the next op, and may go past it.
+constexpr int64_t kCacheFloats = 1 << 23;  // 32 MiB
+inline bool outgrow_caches(const void* out, int64_t n) {
+  return n >= kCacheFloats && reinterpret_cast<uintptr_t>(out) % sizeof(Vec) == 0;
+}
+
+// body(lanes, j) for each vector of [begin, end), past the caches if so wished; begin is a multiple
+// of a vector
+template <class Body>
+inline void for_vectors(int64_t begin, int64_t end, bool past, Body body) {
+  const int64_t whole = begin + (end - begin) / kLanes * kLanes;
+  if (past) {
+    for (int64_t j = begin; j < whole; j += kLanes) body(Past(), j);
+    finish_streams();
+  } else {
+    for (int64_t j = begin; j < whole; j += kLanes) body(Whole(), j);
+  }
+  if (whole < end) body(Part{end - whole}, whole);
+}
+
 constexpr float kInfinity = __builtin_inff();
 
 struct Plus {

@@ -81,19 +81,23 @@ inline bool are_worth_it(const Stacks& stacks, int64_t n, int64_t w) {
          stacks.floats() <= kMostStack;
 }
 
-// x (n, planes, h, w), `image` floats from image to image -> out, its stack of up to `lanes` images
+// x (n, planes, h, w), `image` floats from image to image -> out, its stacks of `lanes` images each:
+// all at once, so that most of what a thread stacks it also reads.
 inline void stack_images(const float* x, int64_t n, int64_t image, int64_t w, Stacks stacks,
                          float* out) {
   if (stacks.columns == w) stacks.columns *= stacks.rows, w *= stacks.rows, stacks.rows = 1;
   const int64_t lanes = stacks.lanes, after = stacks.columns + stacks.left;
-  parallel_for(stacks.planes * stacks.rows, kElementwiseGrain / (w * lanes + 1) + 1,
+  const int64_t rows = stacks.planes * stacks.rows;
+  parallel_for(divide_up(n, lanes) * rows, kElementwiseGrain / (w * lanes + 1) + 1,
                [=](int64_t begin, int64_t end) {
                  for (int64_t row = begin; row < end; ++row) {
+                   const int64_t first = row / rows * lanes, images = least(lanes, n - first);
                    const float* from[kTileColumns];
-                   for (int64_t l = 0; l < n; ++l) from[l] = x + l * image + row * w;
+                   for (int64_t l = 0; l < images; ++l)
+                     from[l] = x + (first + l) * image + row % rows * w;
                    float* to = out + (row * stacks.columns - stacks.left) * lanes;
                    for (int64_t u = stacks.left * lanes; u < 0; ++u) to[u] = 0.f;
-                   transpose(from, n, lanes, w, to);
+                   transpose(from, images, lanes, w, to);
                    for (int64_t u = w * lanes; u < after * lanes; ++u) to[u] = 0.f;
                  }
                });
@@ -113,8 +117,8 @@ struct Terms {
 // filters (Rows,) times pixels (Vectors,), `vector` apart -> to (Rows, Vectors), which is added to
 template <int Rows, int Vectors>
 __attribute__((noinline)) void multiply_terms(const float* filters, const float* pixels,
-                                              int64_t vector, Terms terms, float* to, int64_t row,
-                                              int64_t to_vector) {
+                                              int64_t vector, const Terms& terms, float* to,
+                                              int64_t row, int64_t to_vector) {
   Vec sum[Rows][Vectors] = {};
   for (int64_t p = 0; p < terms.planes; ++p) {
     for (const Tap* tap = terms.taps; tap < terms.taps + terms.count; ++tap) {
@@ -324,9 +328,8 @@ inline void convolve_stacked(const Stacked& s, const float* x, int64_t x_image,
   pack_filters(s, filters, packed);
   for (int64_t n0 = 0; n0 < n; n0 += at_once * lanes) {
     const int64_t stacks = divide_up(least(n - n0, at_once * lanes), lanes);
-    for (int64_t q = 0; q < stacks; ++q)
-      stack_images(x + (n0 + q * lanes) * x_image, least(lanes, n - n0 - q * lanes), x_image,
-                   s.right.sources, s.stacks, stack + q * floats);
+    stack_images(x + n0 * x_image, least(at_once * lanes, n - n0), x_image, s.right.sources,
+                 s.stacks, stack);
     parallel_for(stacks * strips * tiles, 1, [&](int64_t begin, int64_t end) {
       alignas(64) float sums[kTileRows * kStripFloats];
       Strip strip(s);

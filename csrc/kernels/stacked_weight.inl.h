@@ -11,8 +11,8 @@ namespace {
 // Rows of a tile: whole rows of windows, three cells each.
 constexpr int64_t kCellRows = kTileRows / 3 * 3;
 constexpr int64_t kManyTiles = 16;  // to keep threads busy
-// Pixels and images of a filter that are packed at a time: 48 to 256 KiB of a sliver.
-constexpr int64_t kPackedPixels = 4 * kBlockK;
+// What is packed at a time: 2 MiB, and at least so many pixels and images, 48 to 256 KiB of a sliver.
+constexpr int64_t kPackedFloats = 1 << 19, kPackedPixels = 4 * kBlockK;
 
 struct StackedWeight {
   Axis down, right;
@@ -28,7 +28,8 @@ struct StackedWeight {
   // Pieces of a row, the pixels of one, and how many are multiplied one after another.
   int64_t pieces() const { return divide_up(right.targets, kBlockK / stacks.lanes); }
   int64_t pixels() const { return divide_up(right.targets, pieces()); }
-  int64_t at_once() const { return kPackedPixels / (pixels() * stacks.lanes); }
+  int64_t packed_pixels() const { return most(kPackedPixels, kPackedFloats / columns()); }
+  int64_t at_once() const { return packed_pixels() / (pixels() * stacks.lanes); }
 };
 
 inline StackedWeight stacked_weight(Axis down, Axis right, int64_t n, int64_t planes,
@@ -44,7 +45,8 @@ inline bool is_worth_stacking(const StackedWeight& s, int64_t n) {
 // Floats of workspace.
 inline int64_t stacked_floats(const StackedWeight& s, int64_t n) {
   if (!is_worth_stacking(s, n)) return 0;
-  return s.sums() + s.columns() * kPackedPixels + stacks_at_once(n, s.stacks) * s.stacks.floats();
+  return s.sums() + s.columns() * s.packed_pixels() +
+         stacks_at_once(n, s.stacks) * s.stacks.floats();
 }
 
 // A piece of row y of dout (n, filters, pixels), images and planes so far apart -> sliver (pixels,
@@ -53,8 +55,8 @@ inline void pack_gradients(const float* dout, int64_t n, int64_t image, int64_t 
                            int64_t plane, int64_t pixels, int64_t lanes, float* sliver) {
   const int64_t step = lanes * kTileColumns;
   for (int64_t l = 0; l < lanes; ++l, dout += image, sliver += kTileColumns)
-    for (int64_t f = 0; f < kTileColumns; f += 4)
-      for (int64_t x = 0; x < pixels; x += 4) {
+    for (int64_t x = 0; x < pixels; x += 4)
+      for (int64_t f = 0; f < kTileColumns; f += 4) {
         const float* from = dout + f * plane + x;
         float* to = sliver + x * step + f;
         if (l < n && f + 4 <= filters && x + 4 <= pixels) {
@@ -76,7 +78,7 @@ inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int
   const int64_t lanes = stacks.lanes, oh = s.down.targets, ow = s.right.targets;
   const int64_t at_once = stacks_at_once(n, stacks), pieces = s.pieces() * oh;
   const int64_t room = s.pixels() * lanes * kTileColumns;  // of a piece of a sliver
-  float *packed = workspace, *stack = workspace + s.columns() * kPackedPixels;
+  float *packed = workspace, *stack = workspace + s.columns() * s.packed_pixels();
   for (int64_t q = 0; q < s.sums(); q += kLanes) store(sums + q, Vec{});
 
   const auto multiply = [&](int64_t q, int64_t n0, int64_t first, int64_t last) {
@@ -92,10 +94,12 @@ inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int
                        packed + t * room);
       }
     });
-    parallel_for(s.down.cells * s.slivers() * s.tiles(), 1, [&](int64_t begin, int64_t end) {
+    // Filters after filters, so that a thread reads most of what it has packed.
+    parallel_for(s.slivers() * s.tiles() * s.down.cells, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
-        const int64_t i = t / s.tiles() / s.slivers(), f = t / s.tiles() % s.slivers();
-        const int64_t row = t % s.tiles() * kCellRows, rows = least(kCellRows, s.rows() - row);
+        const int64_t f = t / s.down.cells / s.tiles(), i = t % s.down.cells;
+        const int64_t row = t / s.down.cells % s.tiles() * kCellRows;
+        const int64_t rows = least(kCellRows, s.rows() - row);
         const Place to = {sums + (i * s.rows() + row) * s.columns() + f * kTileColumns, s.columns(),
                           true};
         for (int64_t piece = first; piece < last; ++piece) {

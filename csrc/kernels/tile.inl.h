@@ -14,19 +14,34 @@ constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
 constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
 constexpr int64_t kWidest = most(kTileRows, kTileColumns);                           // of slivers
 
-// x (rows, length), each row at a place of its own -> to (length, width), zeros beyond rows
+// Steps [p, length) of x (rows, length), each row at a place of its own -> to (length, width), zeros
+// beyond rows, kStep of them at a time.
+template <int64_t kStep>
+inline void transpose_from(int64_t p, const float* const* x, int64_t rows, int64_t width,
+                           int64_t length, float* to) {
+  for (; p + kStep <= length; p += kStep) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4)
+#pragma GCC unroll 4
+      for (int64_t q = p; q < p + kStep; q += 4) {
+        const float* const four[] = {x[r] + q, x[r + 1] + q, x[r + 2] + q, x[r + 3] + q};
+        transpose_4x4(four, to + q * width + r, width);
+      }
+    for (; r < width; ++r)
+      for (int64_t q = p; q < p + kStep; ++q) to[q * width + r] = r < rows ? x[r][q] : 0.f;
+  }
+  if (kStep > 4) return transpose_from<4>(p, x, rows, width, length, to);
+  for (; p < length; ++p)
+    for (int64_t r = 0; r < width; ++r) to[p * width + r] = r < rows ? x[r][p] : 0.f;
+}
+
+// The same of all: a little of every row at a time or, where their lines would evict each other as
+// they lie 4 KiB apart, a line of four rows.
 inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_t length,
                       float* to) {
-  for (int64_t q = 0; q < length; q += 4, to += 4 * width) {
-    const int64_t depth = least(4, length - q);
-    int64_t r = 0;
-    for (; r + 4 <= rows && depth == 4; r += 4) {
-      const float* const four[] = {x[r] + q, x[r + 1] + q, x[r + 2] + q, x[r + 3] + q};
-      transpose_4x4(four, to + r, width);
-    }
-    for (; r < width; ++r)
-      for (int64_t i = 0; i < depth; ++i) to[i * width + r] = r < rows ? x[r][q + i] : 0.f;
-  }
+  if (rows > 1 && (x[1] - x[0]) % 1024 == 0)
+    return transpose_from<kLine>(0, x, rows, width, length, to);
+  transpose_from<4>(0, x, rows, width, length, to);
 }
 
 struct Span {
@@ -81,9 +96,11 @@ struct Ahead {
   const float* data;
   int64_t step, lines;
 
-  void fetch(int64_t rows) {
-    for (int64_t p = 0; p < rows; ++p, data += step)
-      for (int64_t line = 0; line < lines; ++line) __builtin_prefetch(data + line * kLine);
+  // Rows from `first` on.
+  void fetch(int64_t first, int64_t rows) const {
+    const float* row = data + first * step;
+    for (int64_t p = 0; p < rows; ++p, row += step)
+      for (int64_t line = 0; line < lines; ++line) __builtin_prefetch(row + line * kLine);
   }
 };
 
@@ -106,23 +123,26 @@ struct Place {
 
 // a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
-// So would places of all rows of a: of 14, counted by threes, 5 places and 3 steps are enough.
+// So would places of all rows of a: of 14, counted by threes, 5 places and 3 steps are enough. What
+// it is told it reads where its caller wrote it: a copy, by vectors, would wait for all stores before.
 template <int Rows, int Vectors>
-__attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64_t k, Place to,
-                                                Ahead ahead) {
+__attribute__((noinline)) void multiply_slivers(const Thirds& a, const Sliver& b, int64_t k,
+                                                const Place& to, const Ahead& ahead) {
   const int64_t side = a.side;
   const float* third[(Rows + 2) / 3];
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; i += 3) third[i / 3] = a.first[i / 3];
   if (k >= kLine) to.fetch(Rows, Vectors * kLanes);  // it takes as long as a few steps
+  const float* right = b.data;
+  const int64_t step = b.step;
   Vec sum[Rows][Vectors] = {};
   for (int64_t p0 = 0; p0 < k; p0 += kLine) {
     const int64_t steps = least(kLine, k - p0);
-    ahead.fetch(steps);
-    for (int64_t p = 0; p < steps; ++p, b.data += b.step) {
+    ahead.fetch(p0, steps);
+    for (int64_t p = 0; p < steps; ++p, right += step) {
       Vec from[Vectors];
 #pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) from[j] = load(b.data + j * kLanes);
+      for (int j = 0; j < Vectors; ++j) from[j] = load(right + j * kLanes);
 #pragma GCC unroll 32
       for (int i = 0; i < Rows; ++i) {
         const Vec x = broadcast(third[i / 3][i % 3 * side]);
@@ -146,16 +166,17 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, Sliver b, int64
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] += load(from + j * kLanes);
   }
+  float* out = to.data;
 #pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, to.data += to.row)
+  for (int i = 0; i < Rows; ++i, out += to.row)
 #pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) store(to.data + j * kLanes, sum[i][j]);
+    for (int j = 0; j < Vectors; ++j) store(out + j * kLanes, sum[i][j]);
 }
 
 // The same for as many rows and columns as are wanted.
 template <int Rows = kTileRows, int Vectors = kTileVectors>
-inline void multiply_tile(const Thirds& a, Sliver b, int64_t k, int64_t rows, int64_t columns,
-                          Place to, Ahead ahead) {
+inline void multiply_tile(const Thirds& a, const Sliver& b, int64_t k, int64_t rows,
+                          int64_t columns, const Place& to, const Ahead& ahead) {
   if constexpr (Vectors > 1)
     if (columns <= (Vectors - 1) * kLanes)
       return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to, ahead);

@@ -1,5 +1,6 @@
 #pragma once
 // Elementwise ops of one argument: a struct of two formulas per kind, and one loop for all.
+#include "rows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
@@ -119,23 +120,22 @@ struct neg {
 // x (n,) -> out (n,)
 template <class Kind>
 void map_forward(const float* x, float* out, int64_t n, float alpha) {
+  const bool past = outgrow_caches(out, n);
   parallel_for(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) store(out + i, Kind::forward(load(x + i), alpha));
-    store_n(out + i, Kind::forward(load_n(x + i, end - i, 0.f), alpha), end - i);
+    for_vectors(begin, end, past, [=](auto lanes, int64_t i) {
+      lanes.write(out + i, Kind::forward(lanes.read(x + i), alpha));
+    });
   });
 }
 
 // saved (n,), dout (n,) -> dx (n,)
 template <class Kind>
 void map_backward(const float* saved, const float* dout, float* dx, int64_t n, float alpha) {
+  const bool past = outgrow_caches(dx, n);
   parallel_for(n, kElementwiseGrain, [=](int64_t begin, int64_t end) {
-    int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes)
-      store(dx + i, Kind::backward(load(saved + i), load(dout + i), alpha));
-    const int64_t tail = end - i;
-    store_n(dx + i,
-            Kind::backward(load_n(saved + i, tail, 0.f), load_n(dout + i, tail, 0.f), alpha), tail);
+    for_vectors(begin, end, past, [=](auto lanes, int64_t i) {
+      lanes.write(dx + i, Kind::backward(lanes.read(saved + i), lanes.read(dout + i), alpha));
+    });
   });
 }
 

@@ -77,6 +77,21 @@ def _added(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "added": 1}, arguments=arguments)
 
 
+def _apart(case: Case) -> Case:
+    """The same in rows that lie 4 KiB apart, of which a cache keeps few."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        for name in ("a", "b"):
+            rows, columns = given[name].shape
+            wide = np.zeros((rows, 1024), np.float32)
+            wide[:, :columns] = given[name]
+            given[name] = wide[:, :columns]
+        return given
+
+    return replace(case, sizes={**case.sizes, "apart": 1}, arguments=arguments)
+
+
 def _special(arguments: Arguments) -> None:
     a, b, out, bias = (arguments[name] for name in ("a", "b", "out", "bias"))
     a[-1, 1], a[0, -1], b[2, -1] = np.nan, np.inf, -np.inf  # in the ragged tiles
@@ -99,6 +114,7 @@ tests = [
     _plain(case(200, 160, 400)),  # whole vectors, more than stays near, a narrow task at the end
     _plain(case(60, 64, 1030)),
     _added(case(30, 64, 530)),
+    _apart(case(30, 33, 37)),
     *(special(case(*size), _special) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
 ]
 
