@@ -78,3 +78,22 @@ def compile_cu(path: Path, out: Path, *flags: str, runtime: bool = False) -> Pat
     include = ["-I", str(SIMT / "include"), "-I", str(path.parent)]
     sources = [translated, *(simulator_sources() if runtime else [])]
     return compile_shared(sources, out, *include, *flags)
+
+
+def compile_watched(path: Path, out: Path) -> Path:
+    """The same, so that the simulator sees every access to memory, with its line."""
+    translated = translate_cu(path, out.with_suffix(".cpp"))
+    include = ["-I", str(SIMT / "include"), "-I", str(path.parent)]
+    half = out.with_suffix(".o")
+    # What is copied in one piece is to stay one access.
+    watched = ["-O1", "-g1", "-fno-tree-sra", "-fsanitize=thread"]
+    command = [compiler() or "c++", *FLAGS, *watched, *include]
+    done = subprocess.run(
+        [*command, "-c", str(translated), "-o", str(half)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise CompileError(done.stderr)
+    return compile_shared([half], out)  # without the sanitizer's library

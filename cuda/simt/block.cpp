@@ -38,6 +38,7 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   schedule_.restart(blocks_);
   report_.clear();
   shared_memory_.reset(shape.shared_bytes);
+  watch_.begin_launch();
 
   const dim3 size = shape.block;
   thread_count_ = static_cast<int>(size.x * size.y * size.z);
@@ -62,16 +63,21 @@ void Block::run_blocks() {
   } scope;
   using Clock = std::chrono::steady_clock;
   for (const auto end = Clock::now() + kWhile; !is_done() && Clock::now() < end; ++turn_) {
-    const std::uint64_t block = schedule_.block(turn_);
-    const std::uint64_t row = block / grid.x;
-    run({static_cast<unsigned>(block % grid.x), static_cast<unsigned>(row % grid.y),
-         static_cast<unsigned>(row / grid.y)});
+    run(index_of(turn_));
   }
+}
+
+uint3 Block::index_of(std::uint64_t turn) const {
+  const dim3 grid = shape_.grid;
+  const std::uint64_t block = schedule_.block(turn), row = block / grid.x;
+  return {static_cast<unsigned>(block % grid.x), static_cast<unsigned>(row % grid.y),
+          static_cast<unsigned>(row / grid.y)};
 }
 
 void Block::run(uint3 index) {
   blockIdx = index;
   shared_memory_.poison();
+  watch_.begin_block();
   live_threads_ = thread_count_;
   arrived_ = {};
   barrier_diverges_ = false;
@@ -161,6 +167,7 @@ void Block::sync_block(const Site& site, bool yes) {
 
 // Threads that have returned are not waited for, as on every device since sm_70.
 void Block::release_barrier() {
+  watch_.barrier();
   released_ = arrived_;
   arrived_ = {};
   for (int w = 0; w < warp_count_; ++w) {
@@ -211,6 +218,10 @@ BlockVote block_vote() { return Block::running()->block_vote(); }
 // Atomics may also be called by host code, which has nobody to stand aside for.
 void stand_aside(const Site& site) {
   if (Block* const block = Block::running()) block->stand_aside(site);
+}
+
+void fence() {
+  if (Block* const block = Block::running()) block->fence();
 }
 
 void trap(const Site& site) {

@@ -12,6 +12,7 @@
 #include "schedule.h"
 #include "shared_memory.h"
 #include "simt.h"
+#include "watch.h"
 
 namespace simt {
 
@@ -66,6 +67,14 @@ class Block {
   void* shared_array(const Site& declaration, const void* identity, std::size_t bytes,
                      std::size_t alignment);
   void* dynamic_shared_array(const Site& declaration);
+  void touch(const Touch& touch) { watch_.touch(*this, touch); }
+  void fence() { watch_.fence(); }
+
+  // For who watches them.
+  int thread() const { return warp_->first_thread + lane_; }
+  const SharedMemory& shared_memory() const { return shared_memory_; }
+  bool has_on_stack(const std::byte* address) { return fiber()->holds(address); }
+  std::string name_of(std::uint64_t turn) const;  // of the block that has it: "block (3, 0, 0)"
 
   // What went wrong, in words, and the end of the thread that found it. Nothing that owns memory
   // may be in scope at stop(), which does not come back.
@@ -75,6 +84,7 @@ class Block {
 
  private:
   // block.cpp: who runs when
+  uint3 index_of(std::uint64_t turn) const;
   void run(uint3 index);
   void run_warp(Warp& warp);
   Fiber*& fiber() { return thread_fibers_[warp_->first_thread + lane_]; }
@@ -108,6 +118,7 @@ class Block {
   const void* closure_ = nullptr;
   Schedule schedule_;
   SharedMemory shared_memory_;
+  Watch watch_;
   std::string report_;
   std::uint64_t blocks_ = 0;  // of the grid
   std::uint64_t turn_ = 0;    // blocks that have run
@@ -134,12 +145,10 @@ class Block {
   int turns_aside_ = 0;  // since a thread last got on
 };
 
+inline bool is_same_text(const char* s, const char* t) { return s == t || std::strcmp(s, t) == 0; }
 inline bool same_site(const Site& a, const Site& b) {
-  const auto same_text = [](const char* s, const char* t) {
-    return s == t || std::strcmp(s, t) == 0;
-  };
-  return a.location.line == b.location.line && same_text(a.operation, b.operation) &&
-         same_text(a.location.file, b.location.file);
+  return a.location.line == b.location.line && is_same_text(a.operation, b.operation) &&
+         is_same_text(a.location.file, b.location.file);
 }
 
 // Makes `lane` the one that runs. True if it has run before.

@@ -39,6 +39,9 @@ class Fiber {
   // Called on this fiber: stops here and goes on where `next` has stopped.
   void switch_to(Fiber& next);
 
+  // Whether an address lies on its stack.
+  bool holds(const std::byte* address) const { return address >= mapping_ && address < top_; }
+
  private:
   static void run(void** save, void* load, Fiber* self);
 

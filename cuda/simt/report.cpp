@@ -65,11 +65,15 @@ std::string list(const std::vector<Group>& groups, Describe describe) {
 
 }  // namespace
 
+std::string Block::name_of(std::uint64_t turn) const {
+  const uint3 index = index_of(turn);
+  return "block (" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " +
+         std::to_string(index.z) + ")";
+}
+
 void Block::note(Location where, const std::string& what, const std::string& details) {
   round_ = 0;  // nobody else has a turn
-  report_ = text(where) + ": " + what + " in " + shape_.kernel + ", block (" +
-            std::to_string(blockIdx.x) + ", " + std::to_string(blockIdx.y) + ", " +
-            std::to_string(blockIdx.z) + ")";
+  report_ = text(where) + ": " + what + " in " + shape_.kernel + ", " + name_of(turn_);
   if (!details.empty()) report_ += ": " + details;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "global_memory.h"
 #include "last_error.h"
 #include "shared_memory.h"
 
@@ -14,8 +15,6 @@ struct CUstream_st {};
 
 namespace simt {
 namespace {
-
-constexpr std::size_t kAllocationAlignment = 256;  // of every address that cudaMalloc returns
 
 struct ErrorText {
   cudaError_t code;
@@ -112,16 +111,12 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   // An overcommitting host would promise more, and end the process when it is touched.
   if (bytes > simt::physical_bytes()) return remember(cudaErrorMemoryAllocation);
-  const std::size_t rest = bytes % simt::kAllocationAlignment;
-  *memory = std::aligned_alloc(simt::kAllocationAlignment,
-                               rest == 0 ? bytes : bytes - rest + simt::kAllocationAlignment);
-  if (*memory == nullptr) return remember(cudaErrorMemoryAllocation);
-  std::memset(*memory, simt::kPoison, bytes);
-  return cudaSuccess;
+  *memory = simt::GlobalMemory::instance().allocate(bytes);
+  return *memory != nullptr ? cudaSuccess : remember(cudaErrorMemoryAllocation);
 }
 
 cudaError_t cudaFree(void* memory) {
-  std::free(memory);
+  simt::GlobalMemory::instance().free(memory);
   return cudaSuccess;
 }
 
@@ -148,6 +143,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
   if (bytes == 0) return cudaSuccess;
   if (to == nullptr || from == nullptr) return remember(cudaErrorInvalidValue);
   std::memmove(to, from, bytes);
+  simt::GlobalMemory::instance().written_by_host(to, bytes);
   return cudaSuccess;
 }
 
@@ -173,6 +169,7 @@ cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   if (memory == nullptr) return remember(cudaErrorInvalidValue);
   std::memset(memory, byte, bytes);
+  simt::GlobalMemory::instance().written_by_host(memory, bytes);
   return cudaSuccess;
 }
 

@@ -107,6 +107,34 @@ void SharedMemory::place(const Site& declaration, const void* identity, std::siz
   arrays_.push_back({declaration, identity, data, bytes, guard_bytes});
 }
 
+bool SharedMemory::holds(const std::byte* address) const {
+  return address >= arena_.get() && address < arena_.get() + kArenaBytes;
+}
+
+std::size_t SharedMemory::bytes() const { return kArenaBytes; }
+
+// The last array that begins at an address or before.
+const SharedMemory::Array* SharedMemory::before(const std::byte* address) const {
+  const Array* found = nullptr;
+  for (const Array& array : arrays_)
+    if (address >= array.data && (found == nullptr || array.data > found->data)) found = &array;
+  return found;
+}
+
+bool SharedMemory::declares(const std::byte* address, std::size_t bytes) const {
+  const Array* const array = before(address);
+  return array != nullptr && address + bytes <= array->data + array->bytes;
+}
+
+std::string SharedMemory::name(const std::byte* address) const {
+  const Array* const array = before(address);
+  if (array == nullptr) return "before all __shared__ arrays";
+  const auto byte = static_cast<std::size_t>(address - array->data);
+  const std::string whole = std::string("__shared__ array ") + array->declaration.operation;
+  if (byte < array->bytes) return "byte " + std::to_string(byte) + " of " + whole;
+  return std::to_string(byte - array->bytes) + " bytes behind the end of " + whole;
+}
+
 std::optional<SharedMemory::Overrun> SharedMemory::overrun() const {
   for (std::size_t i = 0; i < arrays_.size(); ++i) {
     if (is_intact(arrays_[i].data + arrays_[i].bytes, arrays_[i].guard_bytes)) continue;

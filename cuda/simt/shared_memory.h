@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "simt.h"
@@ -31,6 +32,14 @@ class SharedMemory {
               std::size_t alignment);
   void* dynamic_array(const Site& declaration);
 
+  // Whether an address lies in this memory or in its guards, and whether so many bytes from there on
+  // are those of one array.
+  bool holds(const std::byte* address) const;
+  bool declares(const std::byte* address, std::size_t bytes) const;
+  std::size_t offset(const std::byte* address) const { return address - arena_.get(); }
+  std::size_t bytes() const;
+  std::string name(const std::byte* address) const;  // "byte 48 of __shared__ array tile"
+
   // What was written to where no array is: "past the end of __shared__ array tile"; or nothing.
   struct Overrun {
     const char* side;
@@ -47,6 +56,7 @@ class SharedMemory {
     std::size_t guard_bytes;  // after the data
   };
 
+  const Array* before(const std::byte* address) const;
   void place(const Site& declaration, const void* identity, std::size_t bytes,
              std::size_t alignment);
 

@@ -69,6 +69,9 @@ struct BlockVote {
 
 [[gnu::visibility("default")]] void trap(const Site& site);
 
+// What was written before it is seen by who comes, later, to an atomic that this thread comes to.
+[[gnu::visibility("default")]] void fence();
+
 // The storage of one __shared__ declaration in the block that calls. `identity` tells declarations
 // of equal names apart.
 [[gnu::visibility("default")]] void* shared_array(const Site& declaration, const void* identity,

@@ -23,6 +23,8 @@ SOURCES = (_SOURCE, ".cc", ".cxx")  # what a person's own may end in
 # The rungs, <op>_<number>_<idea>: sources for the CPU, libraries for a device
 _PLACE = Path(_cpu.__file__).parent
 _LADDERS = {"cpu": _PLACE / "sources" / "csrc" / "ladder", "sim": _PLACE / "ladder" / "sim"}
+# The kernels of the simulator, compiled so that it sees every access to memory.
+_WATCHED = _PLACE / "sim" / "watched.so"
 _OPS = frozenset(_cpu.SLOTS.values())
 
 
@@ -33,6 +35,7 @@ class Choice:
     table: str = "cpu"
     isa: str = ""  # the best there is
     rungs: tuple[tuple[str, str], ...] = ()  # op and number_idea, or the path of a library
+    sim: str = "plain"  # or "watched"
 
 
 _current = Choice()
@@ -70,6 +73,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
     use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
     use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
+    use(sim="watched")          the simulator finds races, strays and what nobody wrote; "plain" is fast
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
     It holds for the whole process, its other threads included.
@@ -115,6 +119,12 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
         if not isinstance(value, str):
             raise TypeError(f"[use] isa is {an(value)}, expected text")
         return replace(choice, isa=value)
+    if name == "sim":
+        if value not in ("plain", "watched"):
+            raise ValueError(f"[use] sim is {value!r}, expected plain or watched")
+        if value == "watched" and (why := backend.why_absent("sim")):
+            raise ValueError(f"[use] sim is not here: {why}")
+        return replace(choice, sim=value)
     rung = _find(name, value)
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
 
@@ -193,6 +203,10 @@ def _apply(choice: Choice) -> None:
         if chosen.get(op) == rung and backend.why_absent(where) is None:
             library = _library(path, choice.isa) if path.suffix == _SOURCE else path
             libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(library)))
+    if choice.sim == "watched":
+        others = {op for op, _, _ in libraries.get("sim", ())}
+        watched = [(op, choice.sim, str(_WATCHED)) for op in sorted(_OPS - others)]
+        libraries.setdefault("sim", []).extend(watched)
     for where in backend.loaded():
         libraries.setdefault(where, [])
     for where, alternatives in libraries.items():

@@ -107,11 +107,11 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize,
                           width);
 }
 
-// One thread of the simulator runs at a time and sees what the others wrote, so a fence has
-// nothing to do.
-inline void __threadfence_block() {}
-inline void __threadfence() {}
-inline void __threadfence_system() {}
+// One thread of the simulator runs at a time and sees what the others wrote: a fence only tells who
+// watches that this is meant.
+inline void __threadfence_block() { simt::fence(); }
+inline void __threadfence() { simt::fence(); }
+inline void __threadfence_system() { simt::fence(); }
 
 inline void __nanosleep(unsigned, simt::Location here = simt::Location::current()) {
   simt::stand_aside({"__nanosleep", here});

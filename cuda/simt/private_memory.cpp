@@ -1,0 +1,48 @@
+#include "private_memory.h"
+
+#include <link.h>
+#include <pthread.h>
+
+namespace simt {
+namespace {
+
+Range host_stack() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
+  void* stack = nullptr;
+  std::size_t bytes = 0;
+  pthread_attr_getstack(&attributes, &stack, &bytes);
+  pthread_attr_destroy(&attributes);
+  return {static_cast<std::byte*>(stack), static_cast<std::byte*>(stack) + bytes};
+}
+
+struct Question {
+  const std::byte* address;
+  Range answer;
+};
+
+int look_into(dl_phdr_info* library, std::size_t, void* data) {
+  auto& question = *static_cast<Question*>(data);
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const auto& part = library->dlpi_phdr[i];
+    const bool of_threads = part.p_type == PT_TLS;
+    if (part.p_type != PT_LOAD && !of_threads) continue;
+    const auto* const begin =
+        of_threads ? static_cast<const std::byte*>(library->dlpi_tls_data)
+                   : reinterpret_cast<const std::byte*>(library->dlpi_addr + part.p_vaddr);
+    const Range range = {begin, begin == nullptr ? begin : begin + part.p_memsz};
+    if (range.holds(question.address)) question.answer = range;
+  }
+  return question.answer.begin != nullptr;
+}
+
+}  // namespace
+
+Range private_memory(const std::byte* address) {
+  if (const Range stack = host_stack(); stack.holds(address)) return stack;
+  Question question = {address, {}};
+  dl_iterate_phdr(look_into, &question);
+  return question.answer;
+}
+
+}  // namespace simt

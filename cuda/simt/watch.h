@@ -1,0 +1,94 @@
+// Watches every access to memory of kernels that were compiled with -fsanitize=thread, whose calls
+// come here instead of to that sanitizer's library: watch_hooks.cpp.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "private_memory.h"
+#include "shadow.h"
+#include "simt.h"
+
+namespace simt {
+
+class Block;
+class SharedMemory;
+struct Allocation;
+
+// Whether kernels that are watched were loaded.
+bool is_watching();
+void start_watching();
+
+enum class Kind : std::uint8_t { kRead, kWrite, kAtomic };
+
+// An access as it happens.
+struct Touch {
+  std::byte* address;
+  std::size_t bytes;
+  Kind kind;
+  bool aligned;    // the kernel says so
+  const void* pc;  // behind the instruction
+};
+
+// What one block did, and in which order.
+class Watch {
+ public:
+  void begin_launch();
+  void begin_block();
+
+  // What orders accesses: barriers, __syncwarp, and __threadfence before an atomic.
+  void barrier() { ++epoch_; }
+  void join(int warp, Mask lanes);
+  void fence() { fenced_ = true; }
+
+  void touch(Block& block, const Touch& touch);
+
+ private:
+  // Whose memory was touched: a shared array, what cudaMalloc gave, or nobody's.
+  struct Place {
+    Shadow* shadow = nullptr;  // none: nothing is known of it, and it may be touched
+    std::size_t byte = 0;      // from where the shadow begins
+    bool shared = false;
+    const Allocation* allocation = nullptr;
+  };
+
+  // Each of these is false where it has noted something.
+  bool is_fine(Block& block, const Touch& touch);
+  bool find(Block& block, const Touch& touch, Place& place);
+  bool look(Block& block, const Touch& touch, const Place& place, std::size_t number,
+            unsigned bytes);
+
+  bool is_private(const std::byte* address);
+  bool comes_after(const Access& before, const Access& now) const;
+  void meet_other_blocks(const std::byte* atomic);
+
+  void note(Block& block, const Touch& touch, const char* what, const std::string& details);
+  void note_race(Block& block, const Touch& touch, const Place& place, const Access& before);
+  std::string name(Block& block, const std::byte* address, const Allocation* memory) const;
+
+  std::uint32_t first_block_ = 0;  // of the launch
+  std::uint32_t block_ = 0;        // that runs, both counted from the first that ever ran
+  std::uint32_t epoch_ = 0;
+  bool fenced_ = false;
+
+  // For each lane of each warp, how many __syncwarps of each lane it knows of.
+  using Clocks = std::array<std::array<std::uint16_t, kWarpLanes>, kWarpLanes>;
+  std::array<Clocks, kWarpLanes> clocks_{};
+  bool joined_ = false;  // any of them in this block
+
+  // Blocks that came to an atomic after a fence, and those that this block has heard of.
+  std::unordered_map<const std::byte*, std::vector<std::uint32_t>> published_;
+  std::unordered_set<std::uint32_t> heard_of_;
+
+  std::vector<Range> private_;  // where somebody was in this launch
+  std::unique_ptr<Shadow> shared_;
+  Allocation* last_ = nullptr;  // that was touched
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace simt

@@ -1,0 +1,120 @@
+// What a compiler calls before each access to memory when it is told -fsanitize=thread. Kernels that
+// are compiled so, and linked without that sanitizer's library, call these instead.
+#if !defined(__SANITIZE_THREAD__)
+#include <cstdint>
+#include <cstring>
+
+#include "block.h"
+
+namespace simt {
+namespace {
+
+void touch(const volatile void* address, std::size_t bytes, Kind kind, bool aligned,
+           const void* pc) {
+  Block* const block = Block::running();
+  if (block == nullptr || bytes == 0) return;
+  auto* const place = static_cast<std::byte*>(const_cast<void*>(address));
+  block->touch({place, bytes, kind, aligned, pc});
+}
+
+}  // namespace
+}  // namespace simt
+
+#define EXPORTED extern "C" [[gnu::visibility("default")]]
+#define PC __builtin_return_address(0)
+
+EXPORTED void __tsan_init() { simt::start_watching(); }
+EXPORTED void __tsan_func_entry(void*) {}
+EXPORTED void __tsan_func_exit() {}
+EXPORTED void __tsan_vptr_update(void*, void*) {}
+EXPORTED void __tsan_vptr_read(void*) {}
+
+EXPORTED void __tsan_read_range(void* address, std::size_t bytes) {
+  simt::touch(address, bytes, simt::Kind::kRead, false, PC);
+}
+EXPORTED void __tsan_write_range(void* address, std::size_t bytes) {
+  simt::touch(address, bytes, simt::Kind::kWrite, false, PC);
+}
+
+// By clang.
+EXPORTED void* __tsan_memcpy(void* to, const void* from, std::size_t bytes) {
+  simt::touch(from, bytes, simt::Kind::kRead, false, PC);
+  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  return std::memcpy(to, from, bytes);
+}
+EXPORTED void* __tsan_memmove(void* to, const void* from, std::size_t bytes) {
+  simt::touch(from, bytes, simt::Kind::kRead, false, PC);
+  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  return std::memmove(to, from, bytes);
+}
+EXPORTED void* __tsan_memset(void* to, int byte, std::size_t bytes) {
+  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  return std::memset(to, byte, bytes);
+}
+
+#define ACCESSES(bytes)                                         \
+  EXPORTED void __tsan_read##bytes(void* address) {             \
+    simt::touch(address, bytes, simt::Kind::kRead, true, PC);   \
+  }                                                             \
+  EXPORTED void __tsan_write##bytes(void* address) {            \
+    simt::touch(address, bytes, simt::Kind::kWrite, true, PC);  \
+  }                                                             \
+  EXPORTED void __tsan_unaligned_read##bytes(void* address) {   \
+    simt::touch(address, bytes, simt::Kind::kRead, false, PC);  \
+  }                                                             \
+  EXPORTED void __tsan_unaligned_write##bytes(void* address) {  \
+    simt::touch(address, bytes, simt::Kind::kWrite, false, PC); \
+  }
+ACCESSES(1)
+ACCESSES(2)
+ACCESSES(4)
+ACCESSES(8)
+ACCESSES(16)
+
+// These do what they are asked as well.
+#define ATOMIC(T, address) (simt::touch(address, sizeof(T), simt::Kind::kAtomic, true, PC))
+#define UPDATE(bits, T, name)                                                        \
+  EXPORTED T __tsan_atomic##bits##_fetch_##name(volatile T* address, T value, int) { \
+    ATOMIC(T, address);                                                              \
+    return __atomic_fetch_##name(address, value, __ATOMIC_RELAXED);                  \
+  }
+#define EXCHANGES(bits, T, strength, weak)                                                         \
+  EXPORTED int __tsan_atomic##bits##_compare_exchange_##strength(volatile T* address, T* expected, \
+                                                                 T value, int, int) {              \
+    ATOMIC(T, address);                                                                            \
+    return __atomic_compare_exchange_n(address, expected, value, weak, __ATOMIC_RELAXED,           \
+                                       __ATOMIC_RELAXED);                                          \
+  }
+#define ATOMICS(bits, T)                                                                          \
+  EXPORTED T __tsan_atomic##bits##_load(const volatile T* address, int) {                         \
+    ATOMIC(T, address);                                                                           \
+    return __atomic_load_n(address, __ATOMIC_RELAXED);                                            \
+  }                                                                                               \
+  EXPORTED void __tsan_atomic##bits##_store(volatile T* address, T value, int) {                  \
+    ATOMIC(T, address);                                                                           \
+    __atomic_store_n(address, value, __ATOMIC_RELAXED);                                           \
+  }                                                                                               \
+  EXPORTED T __tsan_atomic##bits##_exchange(volatile T* address, T value, int) {                  \
+    ATOMIC(T, address);                                                                           \
+    return __atomic_exchange_n(address, value, __ATOMIC_RELAXED);                                 \
+  }                                                                                               \
+  EXPORTED T __tsan_atomic##bits##_compare_exchange_val(volatile T* address, T expected, T value, \
+                                                        int, int) {                               \
+    ATOMIC(T, address);                                                                           \
+    __atomic_compare_exchange_n(address, &expected, value, false, __ATOMIC_RELAXED,               \
+                                __ATOMIC_RELAXED);                                                \
+    return expected;                                                                              \
+  }                                                                                               \
+  UPDATE(bits, T, add)                                                                            \
+  UPDATE(bits, T, sub)                                                                            \
+  UPDATE(bits, T, and)                                                                            \
+  UPDATE(bits, T, or)                                                                             \
+  UPDATE(bits, T, xor)                                                                            \
+  EXCHANGES(bits, T, strong, false)                                                               \
+  EXCHANGES(bits, T, weak, true)
+ATOMICS(8, std::uint8_t)
+ATOMICS(16, std::uint16_t)
+ATOMICS(32, std::uint32_t)
+ATOMICS(64, std::uint64_t)
+
+#endif
