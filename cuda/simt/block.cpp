@@ -38,7 +38,7 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   schedule_.restart(blocks_);
   report_.clear();
   shared_memory_.reset(shape.shared_bytes);
-  watch_.begin_launch();
+  watch_.begin_launch(blocks_);
 
   const dim3 size = shape.block;
   thread_count_ = static_cast<int>(size.x * size.y * size.z);
@@ -77,7 +77,7 @@ uint3 Block::index_of(std::uint64_t turn) const {
 void Block::run(uint3 index) {
   blockIdx = index;
   shared_memory_.poison();
-  watch_.begin_block();
+  watch_.begin_block(turn_);
   live_threads_ = thread_count_;
   arrived_ = {};
   barrier_diverges_ = false;

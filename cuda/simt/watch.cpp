@@ -38,14 +38,16 @@ std::string number_text(std::uint64_t number) { return " " + std::to_string(numb
 bool is_watching() { return watching.load(std::memory_order_relaxed); }
 void start_watching() { watching = true; }
 
-void Watch::begin_launch() {
-  first_block_ = block_ = blocks_ever.load();
+void Watch::begin_launch(std::uint64_t blocks) {
+  // No launch that could run to its end has more; another may run at the same time.
+  count_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(blocks, 1u << 31));
+  first_block_ = blocks_ever.fetch_add(count_);
   published_.clear();
   private_.clear();  // the launch before may have come from another host thread
 }
 
-void Watch::begin_block() {
-  block_ = blocks_ever++;
+void Watch::begin_block(std::uint64_t turn) {
+  block_ = first_block_ + static_cast<std::uint32_t>(turn);
   epoch_ = 0;
   fenced_ = false;
   heard_of_.clear();
@@ -102,12 +104,13 @@ bool Watch::find(Block& block, const Touch& touch, Place& place) {
     place.shared = true;
     return true;
   }
-  if (block.has_on_stack(touch.address) || is_private(touch.address)) return true;
   GlobalMemory& global = GlobalMemory::instance();
-  const bool again = last_ != nullptr && generation_ == global.generation() &&
-                     touch.address >= last_->data &&
-                     touch.address + touch.bytes <= last_->data + last_->bytes;
-  if (!again) {
+  const auto is_inside = [&] {
+    return touch.address >= last_->data &&
+           touch.address + touch.bytes <= last_->data + last_->bytes;
+  };
+  if (last_ == nullptr || generation_ != global.generation() || !is_inside()) {
+    if (block.has_on_stack(touch.address) || is_private(touch.address)) return true;
     generation_ = global.generation();
     last_ = global.around(touch.address);
   }
@@ -119,10 +122,8 @@ bool Watch::find(Block& block, const Touch& touch, Place& place) {
     note(block, touch, "access outside global memory", "an address that cudaMalloc did not give");
     return false;
   }
-  const bool inside =
-      touch.address >= last_->data && touch.address + touch.bytes <= last_->data + last_->bytes;
-  if (!inside || last_->freed) {
-    note(block, touch, inside ? "access to freed memory" : "access outside global memory",
+  if (!is_inside() || last_->freed) {
+    note(block, touch, last_->freed ? "access to freed memory" : "access outside global memory",
          name(block, touch.address, last_));
     return false;
   }
@@ -140,7 +141,7 @@ bool Watch::is_private(const std::byte* address) {
 
 // Whether `before` is ordered before what the running thread does now.
 bool Watch::comes_after(const Access& before, const Access& now) const {
-  if (before.block < first_block_) return true;
+  if (before.block - first_block_ >= count_) return true;  // of another launch
   if (before.block != block_) return heard_of_.contains(before.block);
   if (before.thread == now.thread || before.epoch < now.epoch) return true;
   if (before.epoch == kMostEpochs || before.clock == kMostClocks)
@@ -196,9 +197,11 @@ bool Watch::look(Block& block, const Touch& touch, const Place& place, std::size
 
 // Who comes to an atomic after a fence shows what its block did before to all who come there later.
 void Watch::meet_other_blocks(const std::byte* atomic) {
+  if (const auto found = published_.find(atomic); found != published_.end())
+    heard_of_.insert(found->second.begin(), found->second.end());
+  if (!fenced_) return;
   std::vector<std::uint32_t>& blocks = published_[atomic];
-  heard_of_.insert(blocks.begin(), blocks.end());
-  if (fenced_ && (blocks.empty() || blocks.back() != block_)) blocks.push_back(block_);
+  if (blocks.empty() || blocks.back() != block_) blocks.push_back(block_);
 }
 
 void Watch::note(Block& block, const Touch& touch, const char* what, const std::string& details) {

@@ -38,8 +38,8 @@ struct Touch {
 // What one block did, and in which order.
 class Watch {
  public:
-  void begin_launch();
-  void begin_block();
+  void begin_launch(std::uint64_t blocks);
+  void begin_block(std::uint64_t turn);  // the number of its turn in the launch
 
   // What orders accesses: barriers, __syncwarp, and __threadfence before an atomic.
   void barrier() { ++epoch_; }
@@ -71,8 +71,8 @@ class Watch {
   void note_race(Block& block, const Touch& touch, const Place& place, const Access& before);
   std::string name(Block& block, const std::byte* address, const Allocation* memory) const;
 
-  std::uint32_t first_block_ = 0;  // of the launch
-  std::uint32_t block_ = 0;        // that runs, both counted from the first that ever ran
+  // Blocks are counted from the first that ever ran: those of the launch, and the one that runs.
+  std::uint32_t first_block_ = 0, count_ = 0, block_ = 0;
   std::uint32_t epoch_ = 0;
   bool fenced_ = false;
 
