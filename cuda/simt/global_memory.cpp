@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "shared_memory.h"
 #include "watch.h"
@@ -19,20 +20,29 @@ constexpr std::size_t round_up(std::size_t bytes) {
 }  // namespace
 
 GlobalMemory& GlobalMemory::instance() {
-  static auto* const memory = new GlobalMemory;  // never destroyed: arrays may outlive the module
-  return *memory;
+  // Never destroyed, as arrays may outlive the module, and in no memory that might not be there.
+  alignas(GlobalMemory) static std::byte room[sizeof(GlobalMemory)];
+  static GlobalMemory& memory = *new (room) GlobalMemory;
+  return memory;
 }
 
 std::byte* GlobalMemory::allocate(std::size_t bytes) {
   const std::size_t room = round_up(bytes) + 2 * kMargin;
   if (room < bytes) return nullptr;
-  auto* const begin = static_cast<std::byte*>(std::aligned_alloc(kMargin, room));
+  std::unique_ptr<std::byte, void (*)(void*)> begin(
+      static_cast<std::byte*>(std::aligned_alloc(kMargin, room)), &std::free);
   if (begin == nullptr) return nullptr;
-  std::byte* const data = begin + kMargin;
+  std::byte* const data = begin.get() + kMargin;
+  try {
+    auto shadow = is_watching() ? std::make_unique<Shadow>(bytes) : nullptr;
+    const std::lock_guard lock(mutex_);
+    allocations_.emplace(data, Allocation{data, bytes, count_ + 1, std::move(shadow)});
+    ++count_;
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  begin.release();
   std::memset(data, kPoison, bytes);
-  auto shadow = is_watching() ? std::make_unique<Shadow>(bytes) : nullptr;
-  const std::lock_guard lock(mutex_);
-  allocations_.emplace(data, Allocation{data, bytes, ++count_, false, std::move(shadow)});
   return data;
 }
 
@@ -41,16 +51,18 @@ void GlobalMemory::free(void* memory) {
   const auto found = allocations_.find(static_cast<std::byte*>(memory));
   if (found == allocations_.end() || found->second.freed) return;
   ++generation_;
-  found->second.freed = true;
-  found->second.shadow.reset();
-  freed_.push_back(found->first);
-  freed_bytes_ += found->second.bytes;
-  while (!freed_.empty() && (freed_bytes_ > kKeptFreed || !is_watching())) {
-    const auto oldest = allocations_.find(freed_.front());
-    freed_.pop_front();
-    freed_bytes_ -= oldest->second.bytes;
-    std::free(oldest->first - kMargin);
-    allocations_.erase(oldest);
+  Allocation& freed = found->second;
+  freed.freed = true;
+  freed.shadow.reset();
+  freed_bytes_ += freed.bytes;
+  (oldest_freed_ == nullptr ? oldest_freed_ : newest_freed_->next_freed) = &freed;
+  newest_freed_ = &freed;
+  while (oldest_freed_ != nullptr && (freed_bytes_ > kKeptFreed || !is_watching())) {
+    std::byte* const data = oldest_freed_->data;
+    freed_bytes_ -= oldest_freed_->bytes;
+    oldest_freed_ = oldest_freed_->next_freed;
+    allocations_.erase(data);
+    std::free(data - kMargin);
   }
 }
 

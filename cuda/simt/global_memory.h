@@ -6,7 +6,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,9 +17,10 @@ namespace simt {
 struct Allocation {
   std::byte* data;
   std::size_t bytes;
-  std::uint64_t number;  // counted from 1
-  bool freed;
+  std::uint64_t number;            // counted from 1
   std::unique_ptr<Shadow> shadow;  // where kernels are watched
+  bool freed = false;
+  Allocation* next_freed = nullptr;
 };
 
 class GlobalMemory {
@@ -41,7 +41,8 @@ class GlobalMemory {
  private:
   std::mutex mutex_;
   std::map<std::byte*, Allocation> allocations_;  // by their first byte
-  std::deque<std::byte*> freed_;                  // oldest first
+  // Those that were freed, in a list of their own: to free memory must not need any.
+  Allocation *oldest_freed_ = nullptr, *newest_freed_ = nullptr;
   std::size_t freed_bytes_ = 0;
   std::uint64_t count_ = 0;
   std::atomic<std::uint64_t> generation_{0};
