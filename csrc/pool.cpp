@@ -20,9 +20,9 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kKeepAtMost = size_t(2) << 30;  // bytes; what would be more goes to the system
 
-// Blocks from kLarge on begin at a page, and so do those of most others, or a little behind. A CPU
-// compares the last 12 bits of addresses at first: were an output a little further in its page than
-// an input, each load would wait for the store before it, of which it seems to read a part.
+// Blocks from kLarge on begin at a page. A CPU compares the last 12 bits of addresses at first: were an
+// output a little further in its page than an input, each load would wait for the store before it, of
+// which it seems to read a part. Large arrays of NumPy begin 16 bytes behind a page.
 constexpr size_t kLarge = size_t(64) << 10, kPage = 4096;
 
 // Stands one alignment unit before each block.

@@ -14,7 +14,7 @@ from baregrad import backend
 from baregrad.cases import OPS
 from baregrad.cases.check import check, exact_result
 from baregrad.cases.on_device import OnDevice
-from simulated import EVERY_SCHEDULE, PROGRAMS, SUCCESS, Simulator, line_of
+from simulated import EVERY_SCHEDULE, INVALID_VALUE, PROGRAMS, SUCCESS, Simulator, line_of
 from toolchain import compile_watched, compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
@@ -24,12 +24,14 @@ needs_sim = pytest.mark.skipif(
 
 
 class Watched:
-    """watched.cu, compiled so that the simulator sees every access, and memory of the device."""
+    """watched.cu and faults.cu, compiled so that the simulator sees every access, and its memory."""
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator = simulator
-        library = compile_watched(PROGRAMS / "watched.cu", folder / "watched.so")
-        self.kernels = ctypes.CDLL(str(library))
+        self.kernels, self.faults = (
+            ctypes.CDLL(str(compile_watched(PROGRAMS / f"{name}.cu", folder / f"{name}.so")))
+            for name in ("watched", "faults")
+        )
         self.kernels.allocate.restype = ctypes.c_void_p
         self.taken: list[int] = []
 
@@ -97,9 +99,9 @@ def test_a_missing_barrier_is_a_race(watched: Watched, schedule: str) -> None:
 @EVERY_SCHEDULE
 def test_a_missing_second_barrier_is_a_race(watched: Watched, schedule: str) -> None:
     x, out = watched.array(X), watched.empty(5 * 64)
-    watched.kernels.row_loop(x, out, 5, True)
+    watched.faults.row_loop(x, out, 5, True)
     assert watched.is_right()
-    watched.kernels.row_loop(x, out, 5, False)
+    watched.faults.row_loop(x, out, 5, False)
     report = watched.simulator.report()
     assert ": race in row_loop_kernel" in report
     assert "of __shared__ array total" in report
@@ -166,10 +168,19 @@ def test_a_tail_without_a_check_leaves_global_memory(watched: Watched) -> None:
 def test_memory_that_was_freed_or_is_the_hosts(watched: Watched) -> None:
     x, out = watched.array(X), watched.empty(4)
     watched.kernels.release(x)
+    watched.taken.remove(x.value)
     watched.kernels.copy(x, out, 4)
     watched.finds("copy", "access to freed memory", "byte 0 of the 512 bytes of allocation")
     watched.kernels.copy(X.ctypes.data_as(ctypes.c_void_p), out, 4)
     watched.finds("copy", "access outside global memory", "that cudaMalloc did not give")
+
+
+def test_memory_is_freed_once(watched: Watched) -> None:
+    x = watched.empty(4)
+    for error in (SUCCESS, INVALID_VALUE):
+        watched.kernels.release(x)
+        assert watched.simulator.control.last_error() == error
+    watched.taken.clear()
 
 
 def test_the_ends_of_shared_arrays(watched: Watched) -> None:

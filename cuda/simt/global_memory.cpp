@@ -46,10 +46,10 @@ std::byte* GlobalMemory::allocate(std::size_t bytes) {
   return data;
 }
 
-void GlobalMemory::free(void* memory) {
+bool GlobalMemory::free(void* memory) {
   const std::lock_guard lock(mutex_);
   const auto found = allocations_.find(static_cast<std::byte*>(memory));
-  if (found == allocations_.end() || found->second.freed) return;
+  if (found == allocations_.end() || found->second.freed) return false;
   ++generation_;
   Allocation& freed = found->second;
   freed.freed = true;
@@ -64,11 +64,16 @@ void GlobalMemory::free(void* memory) {
     allocations_.erase(data);
     std::free(data - kMargin);
   }
+  return true;
 }
 
 Allocation* GlobalMemory::around(const std::byte* address) {
   const std::lock_guard lock(mutex_);
-  auto next = allocations_.upper_bound(const_cast<std::byte*>(address));
+  return find(address);
+}
+
+Allocation* GlobalMemory::find(const std::byte* address) {
+  const auto next = allocations_.upper_bound(const_cast<std::byte*>(address));
   if (next != allocations_.begin()) {
     Allocation& before = std::prev(next)->second;
     if (address < before.data + round_up(before.bytes) + kMargin) return &before;
@@ -79,7 +84,8 @@ Allocation* GlobalMemory::around(const std::byte* address) {
 
 void GlobalMemory::written_by_host(void* to, std::size_t bytes) {
   if (!is_watching()) return;
-  Allocation* const allocation = around(static_cast<std::byte*>(to));
+  const std::lock_guard lock(mutex_);
+  Allocation* const allocation = find(static_cast<std::byte*>(to));
   if (allocation != nullptr && allocation->shadow != nullptr)
     allocation->shadow->set_written(static_cast<std::byte*>(to) - allocation->data, bytes);
 }

@@ -28,7 +28,7 @@ class GlobalMemory {
   static GlobalMemory& instance();
 
   std::byte* allocate(std::size_t bytes);  // filled with poison; nullptr if there is none
-  void free(void* memory);
+  bool free(void* memory);                 // false for what was not given, or was freed before
 
   // The one that an address lies in, or in a margin of, or nullptr. What it says holds until
   // generation() changes.
@@ -39,6 +39,8 @@ class GlobalMemory {
   void written_by_host(void* to, std::size_t bytes);
 
  private:
+  Allocation* find(const std::byte* address);
+
   std::mutex mutex_;
   std::map<std::byte*, Allocation> allocations_;  // by their first byte
   // Those that were freed, in a list of their own: to free memory must not need any.

@@ -116,8 +116,8 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
-  simt::GlobalMemory::instance().free(memory);
-  return cudaSuccess;
+  if (memory == nullptr || simt::GlobalMemory::instance().free(memory)) return cudaSuccess;
+  return remember(cudaErrorInvalidValue);
 }
 
 cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {

@@ -89,7 +89,7 @@ void Block::complete_meeting(Warp& warp, int lane) {
     warp.answers[reader] = source == kEverybody ? yes : warp.waits[source].value;
   }
   // Of all operations of a warp, this alone orders what its lanes do to memory.
-  if (is_same_text(mine.site->operation, "__syncwarp"))
+  if (is_watching() && is_same_text(mine.site->operation, "__syncwarp"))
     watch_.join(warp.first_thread / kWarpLanes, group);
   warp.at_meeting &= ~group;
   warp.ready |= group;

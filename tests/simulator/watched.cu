@@ -19,16 +19,6 @@ __global__ void neighbour_kernel(const float* x, float* out, bool barrier) {
   out[i] = row[(i + 32) % 128];
 }
 
-__global__ void row_loop_kernel(const float* x, float* out, int rows, bool barrier) {
-  __shared__ float total;
-  for (int row = 0; row < rows; ++row) {
-    if (threadIdx.x == 0) total = x[row];  // fault: row_loop
-    __syncthreads();
-    out[row * blockDim.x + threadIdx.x] = total * kTable[0];
-    if (barrier) __syncthreads();
-  }
-}
-
 __global__ void count_kernel(int* out, bool atomic) {
   __shared__ int count;
   if (threadIdx.x == 0) count = 0;
@@ -94,7 +84,7 @@ __global__ void last_block_kernel(const float* x, float* partial, unsigned* coun
 __global__ void scale_kernel(float* x, int n, bool check) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (check && i >= n) return;
-  x[i] *= 2.0f;  // fault: scale
+  x[i] *= kTable[1];  // fault: scale
 }
 
 __global__ void before_kernel(float* x) {
@@ -166,9 +156,6 @@ EXPORT void download(void* to, const void* from, long bytes) {
 
 EXPORT void neighbour(const float* x, float* out, bool barrier) {
   neighbour_kernel<<<1, 128>>>(x, out, barrier);
-}
-EXPORT void row_loop(const float* x, float* out, int rows, bool barrier) {
-  row_loop_kernel<<<1, 64>>>(x, out, rows, barrier);
 }
 EXPORT void count(int* out, bool atomic) { count_kernel<<<1, 64>>>(out, atomic); }
 EXPORT void mixed(int* out) { mixed_kernel<<<1, 64>>>(out); }
