@@ -1,3 +1,4 @@
+#include <cuda_runtime.h>
 #include <dlfcn.h>
 
 #include <stdexcept>
@@ -5,12 +6,23 @@
 
 #include "../csrc/interruptible.h"
 #include "device.h"
+#include "simt/counts.h"
 #include "simt/simt.h"
 
 namespace baregrad {
+namespace {
 
-void bind_device(pybind11::module_& m) {
-  using namespace pybind11::literals;
+const char* name_of(simt::Kind kind) {
+  if (kind == simt::Kind::kRead) return "reads";
+  return kind == simt::Kind::kWrite ? "writes" : "updates";
+}
+
+}  // namespace
+
+namespace py = pybind11;
+
+void bind_device(py::module_& m) {
+  using namespace py::literals;
   // Plug-ins with kernels of their own call the simulator that is in this library, so it has to be
   // where the dynamic linker looks.
   Dl_info here;
@@ -31,6 +43,38 @@ void bind_device(pybind11::module_& m) {
       },
       "name"_a, "The order in which blocks, warps and lanes run.");
   m.def("schedule", [] { return std::string(simt::schedule()); });
+
+  m.def(
+      "last_error",
+      [] {
+        const cudaError_t error = cudaGetLastError();
+        return std::string(error == cudaSuccess ? "" : cudaGetErrorString(error));
+      },
+      "What the last call of the runtime that failed says, once; \"\" if none did.");
+  m.def("set_counting", &simt::set_counting, "yes"_a,
+        "Whether kernels that are watched are counted.");
+  m.def("forget_counted", &simt::forget_counted);
+  m.def(
+      "counted",
+      [] {
+        py::list kernels;
+        for (const simt::KernelCounts& kernel : simt::counted()) {
+          py::list lines;
+          for (const simt::LineCounts& line : kernel.lines) {
+            const simt::Counts& n = line.counts;
+            lines.append(py::make_tuple(line.file, line.line, line.shared ? "shared" : "global",
+                                        name_of(line.kind), n.requests, n.lanes, n.bytes,
+                                        n.transactions, n.least));
+          }
+          kernels.append(
+              py::make_tuple(kernel.name, kernel.launches, kernel.blocks, kernel.threads, lines));
+        }
+        return kernels;
+      },
+      "Per kernel: name, launches, blocks, threads of a block, and for each line that touches "
+      "memory "
+      "its file, number, memory, verb, requests, lanes, bytes, transactions and the least of "
+      "them.");
 }
 
 }  // namespace baregrad

@@ -31,7 +31,7 @@ class Simulator:
         path = compile_shared(runtime, folder / "libsimulator.so", "-I", str(SIMT))
         self.control = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
         self.control.error_text.restype = ctypes.c_char_p
-        self.control.get_schedule.restype = ctypes.c_char_p
+        self.control.get_schedule.restype = self.control.counted.restype = ctypes.c_char_p
         self.kernels, self.faults, self.host_only = (
             ctypes.CDLL(str(compile_cu(PROGRAMS / f"{name}.cu", folder / f"{name}.so")))
             for name in ("kernels", "faults", "host_only")
@@ -52,10 +52,10 @@ def address(array: NDArray[Any]) -> ctypes.c_void_p:
     return array.ctypes.data_as(ctypes.c_void_p)
 
 
-def line_of(fault: str, program: str = "faults.cu") -> str:
+def line_of(name: str, program: str = "faults.cu", what: str = "fault") -> str:
     """Where the comment "// fault: <name>" stands, as a report spells it."""
     lines = (PROGRAMS / program).read_text().splitlines()
-    (number,) = (i for i, line in enumerate(lines, 1) if line.endswith(f"// fault: {fault}"))
+    (number,) = (i for i, line in enumerate(lines, 1) if line.endswith(f"// {what}: {name}"))
     return f"{program}:{number}"
 
 

@@ -137,7 +137,7 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
         (
             ("fast",),
             {},
-            "table is 'fast', expected cpu, reference, name=value or a file .cpp, .cc or .cxx",
+            "table is 'fast', expected cpu, reference, name=value or a file .cpp, .cc, .cxx or .cu",
         ),
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),

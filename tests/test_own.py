@@ -153,9 +153,9 @@ def test_a_file_may_be_called_anything_that_is_cpp(name: str, tmp_path: Path) ->
     with bg.use(str(source)):
         assert _cpu.in_use().endswith(f"gemm={source.stem}")
     with pytest.raises(
-        ValueError, match=r"gemm.cu is no C\+\+ by its name, expected one that ends in"
+        ValueError, match=r"gemm.c is no C\+\+ by its name, expected one that ends in"
     ):
-        own.build(source.with_name("gemm.cu"))
+        own.build(source.with_name("gemm.c"))
 
 
 def test_the_compiler_is_the_one_that_was_asked_for(

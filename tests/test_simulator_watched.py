@@ -258,6 +258,8 @@ def test_a_kernel_of_ours_that_is_watched_has_a_report() -> None:
     sim.table.relu_forward(unwritten)  # not watched any more
 
 
-def test_sim_is_plain_or_watched() -> None:
-    with pytest.raises(ValueError, match=r"\[use\] sim is 'fast', expected plain or watched"):
+def test_sim_is_plain_watched_or_counted() -> None:
+    with pytest.raises(
+        ValueError, match=r"\[use\] sim is 'fast', expected plain, watched or counted"
+    ):
         bg.use(sim="fast")

@@ -39,6 +39,7 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   report_.clear();
   shared_memory_.reset(shape.shared_bytes);
   watch_.begin_launch(blocks_);
+  counter_.begin_launch();
 
   const dim3 size = shape.block;
   thread_count_ = static_cast<int>(size.x * size.y * size.z);
@@ -109,6 +110,7 @@ void Block::run_warp(Warp& warp) {
     while (warp.ready != 0) {
       round_ = warp.ready;
       pass_turn(host_);
+      counter_.end_round();
       if (!report_.empty()) return;
     }
   } while (answer_active_mask(warp));

@@ -1,6 +1,7 @@
 // The block that runs: its threads, each on a fiber, and where each of them waits.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "counts.h"
 #include "fiber.h"
 #include "schedule.h"
 #include "shared_memory.h"
@@ -69,6 +71,16 @@ class Block {
   void* dynamic_shared_array(const Site& declaration);
   void touch(const Touch& touch) { watch_.touch(*this, touch); }
   void fence() { watch_.fence(); }
+  void count(const Touch& touch, bool shared, std::uintptr_t address) {
+    if (!counter_.is_on()) return;
+    constexpr std::size_t kMost = 16;  // bytes, in one instruction
+    for (std::size_t byte = 0; byte < touch.bytes; byte += kMost)
+      counter_.add(touch.pc, shared, touch.kind, lane_, address + byte,
+                   std::min(kMost, touch.bytes - byte));
+  }
+  void end_counting() {
+    if (counter_.is_on()) counter_.end_launch(shape_, blocks_);
+  }
 
   // For who watches them.
   int thread() const { return warp_->first_thread + lane_; }
@@ -119,6 +131,7 @@ class Block {
   Schedule schedule_;
   SharedMemory shared_memory_;
   Watch watch_;
+  Counter counter_;
   std::string report_;
   std::uint64_t blocks_ = 0;  // of the grid
   std::uint64_t turn_ = 0;    // blocks that have run

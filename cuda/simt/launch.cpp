@@ -120,7 +120,7 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noex
         lock.lock();
         if (stopped) return;
       }
-      if (block->report().empty()) return;
+      if (block->report().empty()) return block->end_counting();
       error.report = block->report();
     } else {
       error.report = schedule_report(simulated.rejected_schedule);

@@ -2,16 +2,25 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
+#include <string_view>
 
+#include "block.h"
 #include "global_memory.h"
 #include "last_error.h"
 #include "shared_memory.h"
 
 struct CUstream_st {};
+struct CUevent_st {
+  std::optional<std::chrono::steady_clock::time_point> moment;  // none before it was recorded
+};
 
 namespace simt {
 namespace {
@@ -176,6 +185,71 @@ cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
 cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t) {
   return cudaMemset(memory, byte, bytes);
 }
+
+cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  if (memory == nullptr) return remember(cudaErrorInvalidValue);
+  *memory = std::malloc(bytes);
+  return *memory != nullptr || bytes == 0 ? cudaSuccess : remember(cudaErrorMemoryAllocation);
+}
+
+cudaError_t cudaFreeHost(void* memory) {
+  std::free(memory);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  if (event == nullptr) return remember(cudaErrorInvalidValue);
+  *event = std::make_unique<CUevent_st>().release();
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  if (event == nullptr) return remember(cudaErrorInvalidResourceHandle);
+  std::unique_ptr<CUevent_st>{event}.reset();
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  if (event == nullptr) return remember(cudaErrorInvalidResourceHandle);
+  event->moment = std::chrono::steady_clock::now();
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event == nullptr ? remember(cudaErrorInvalidResourceHandle) : simt::pending_failure();
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (milliseconds == nullptr) return remember(cudaErrorInvalidValue);
+  if (begin == nullptr || end == nullptr || !begin->moment || !end->moment)
+    return remember(cudaErrorInvalidResourceHandle);
+  *milliseconds = std::chrono::duration<float, std::milli>(*end->moment - *begin->moment).count();
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (properties == nullptr) return remember(cudaErrorInvalidValue);
+  if (device != 0) return remember(cudaErrorInvalidDevice);
+  *properties = {};
+  properties->totalGlobalMem = simt::physical_bytes();
+  properties->sharedMemPerBlock = simt::kStaticSharedBytes;
+  properties->sharedMemPerBlockOptin = simt::kDynamicSharedBytes;
+  properties->sharedMemPerMultiprocessor = simt::kDynamicSharedBytes + 1024;
+  properties->major = 9;
+  properties->multiProcessorCount = 1;
+  properties->warpSize = simt::kWarpLanes;
+  properties->maxThreadsPerBlock = simt::kMaxBlockThreads;
+  properties->maxThreadsPerMultiProcessor = 2048;
+  properties->regsPerBlock = 65536;
+  std::ranges::copy(std::array{simt::kMaxBlockThreads, simt::kMaxBlockThreads, 64},
+                    properties->maxThreadsDim);
+  std::ranges::copy(std::array{2147483647, 65535, 65535}, properties->maxGridSize);
+  constexpr std::string_view name = "simulator";
+  std::ranges::copy(name, properties->name);
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceReset() { return simt::pending_failure(); }
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return remember(cudaErrorInvalidValue);

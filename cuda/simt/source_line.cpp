@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <string_view>
 
@@ -28,30 +29,58 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
+// Of a function that the simulator brings, or the C++ library.
+bool is_no_kernel(std::string_view line) {
+  return line.starts_with("/usr/") || line.find("/simt/include/") != std::string_view::npos ||
+         line.find("/include/simt/") != std::string_view::npos;
+}
+
+// gemm.cu:41 (discriminator 3)
+SourceLine parsed(std::string_view line, const SourceLine& otherwise) {
+  if (line.starts_with("./")) line.remove_prefix(2);  // where the library was compiled
+  const std::size_t colon = line.rfind(':');
+  int value = 0;
+  if (colon != std::string_view::npos)
+    std::from_chars(line.data() + colon + 1, line.data() + line.size(), value);
+  return value > 0 ? SourceLine{std::string(line.substr(0, colon)), value} : otherwise;
+}
+
 }  // namespace
 
-SourceLine source_line(const void* pc) {
-  Dl_info here;
-  const auto* const instruction = static_cast<const char*>(pc) - 1;
-  if (dladdr(instruction, &here) == 0) return {"?", 0};
-  const auto offset = instruction - static_cast<const char*>(here.dli_fbase);
-  char number[32];
-  std::snprintf(number, sizeof number, " %#jx", static_cast<std::intmax_t>(offset));
-  // A line for the function, then one for each that it was inlined into.
-  const std::string lines =
-      output_of("addr2line -i -e " + quoted(here.dli_fname) + number + " 2>/dev/null");
-  for (std::string_view rest = lines; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    const std::size_t colon = line.rfind(':');
-    if (colon == std::string_view::npos || line.find("/simt/include/") != std::string_view::npos ||
-        line.find("/include/simt/") != std::string_view::npos)
-      continue;
-    int value = 0;
-    std::from_chars(line.data() + colon + 1, line.data() + line.size(), value);
-    if (value > 0) return {std::string(line.substr(0, colon)), value};
+std::vector<SourceLine> source_lines(const std::vector<const void*>& pcs) {
+  struct Library {
+    std::string name, offsets;        // as addr2line takes them
+    std::vector<std::size_t> places;  // in the result
+  };
+  std::map<const void*, Library> libraries;
+  std::vector<SourceLine> result(pcs.size(), {"?", 0});
+  for (std::size_t place = 0; place < pcs.size(); ++place) {
+    Dl_info here;
+    const auto* const instruction = static_cast<const char*>(pcs[place]) - 1;
+    if (dladdr(instruction, &here) == 0) continue;
+    Library& library = libraries[here.dli_fbase];
+    char offset[32];
+    std::snprintf(offset, sizeof offset, " %#jx",
+                  static_cast<std::intmax_t>(instruction - static_cast<char*>(here.dli_fbase)));
+    library.name = here.dli_fname;
+    library.offsets += offset;
+    library.places.push_back(place);
+    result[place] = {library.name, 0};
   }
-  return {here.dli_fname, 0};
+  for (const auto& [base, library] : libraries) {
+    const std::string lines =
+        output_of("addr2line -a -i -e " + quoted(library.name) + library.offsets + " 2>/dev/null");
+    std::size_t addresses = 0;  // before each, its own; then a line for the function, and one for
+    for (std::string_view rest = lines; !rest.empty();) {  // each that it was inlined into
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      if (line.starts_with("0x")) ++addresses;
+      if (line.starts_with("0x") || addresses == 0) continue;
+      SourceLine& found = result[library.places[addresses - 1]];
+      if (found.line == 0 && !is_no_kernel(line)) found = parsed(line, found);
+    }
+  }
+  return result;
 }
 
 }  // namespace simt

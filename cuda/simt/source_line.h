@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "simt.h"
 
@@ -14,9 +15,9 @@ struct SourceLine {
   Location location() const { return {file.c_str(), line}; }
 };
 
-// The line whose call ends at `pc`, of the kernel itself where it lies in a function that it called
+// The lines whose calls end at `pcs`, of the kernel itself where they lie in a function that it called
 // from the simulator's headers. Asks addr2line, of binutils; without it the file is the library, and
 // the line 0.
-SourceLine source_line(const void* pc);
+std::vector<SourceLine> source_lines(const std::vector<const void*>& pcs);
 
 }  // namespace simt

@@ -74,13 +74,16 @@ void Watch::touch(Block& block, const Touch& touch) {
 bool Watch::is_fine(Block& block, const Touch& touch) {
   Place place;
   if (!find(block, touch, place)) return false;
-  if (place.shadow == nullptr) return true;
+  if (!place.shared && place.allocation == nullptr) return true;
   if (touch.aligned && reinterpret_cast<std::uintptr_t>(touch.address) % touch.bytes != 0) {
     note(block, touch, "misaligned access",
          "the address is no multiple of " + std::to_string(touch.bytes) + ", " +
              name(block, touch.address, place.allocation));
     return false;
   }
+  if (!touch.is_half)
+    block.count(touch, place.shared, place.shared ? place.byte : std::uintptr_t(touch.address));
+  if (place.shadow == nullptr) return true;
   if (touch.kind == Kind::kAtomic) meet_other_blocks(touch.address);
   for (std::size_t byte = place.byte; byte < place.byte + touch.bytes;) {
     const std::size_t word = byte / kWordBytes, end = place.byte + touch.bytes;
@@ -205,7 +208,7 @@ void Watch::meet_other_blocks(const std::byte* atomic) {
 }
 
 void Watch::note(Block& block, const Touch& touch, const char* what, const std::string& details) {
-  const SourceLine line = source_line(touch.pc);
+  const SourceLine line = source_lines({touch.pc}).front();
   block.note(line.location(), what,
              "thread" + number_text(static_cast<std::uint64_t>(block.thread())) + " " +
                  verb(touch) + bytes_text(touch.bytes) + ": " + details);
@@ -214,7 +217,8 @@ void Watch::note(Block& block, const Touch& touch, const char* what, const std::
 void Watch::note_race(Block& block, const Touch& touch, const Place& place, const Access& before) {
   std::string who = "thread" + number_text(before.thread);
   if (before.block != block_) who += " of " + block.name_of(before.block - first_block_);
-  const auto line = source_line(reinterpret_cast<const void*>(std::uintptr_t{before.pc}));
+  const SourceLine line =
+      source_lines({reinterpret_cast<const void*>(std::uintptr_t{before.pc})}).front();
   note(block, touch, "race",
        name(block, touch.address, place.allocation) + ", which " + who + " " + verb(before) +
            " at " + text(line.location()) + ", and nothing orders the two");

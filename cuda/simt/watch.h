@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "counts.h"
 #include "private_memory.h"
 #include "shadow.h"
 #include "simt.h"
@@ -24,15 +25,14 @@ struct Allocation;
 bool is_watching();
 void start_watching();
 
-enum class Kind : std::uint8_t { kRead, kWrite, kAtomic };
-
 // An access as it happens.
 struct Touch {
   std::byte* address;
   std::size_t bytes;
   Kind kind;
-  bool aligned;    // the kernel says so
-  const void* pc;  // behind the instruction
+  bool aligned;          // the kernel says so
+  const void* pc;        // behind the instruction
+  bool is_half = false;  // of an update that is counted with its other half
 };
 
 // What one block did, and in which order.
@@ -51,10 +51,10 @@ class Watch {
  private:
   // Whose memory was touched: a shared array, what cudaMalloc gave, or nobody's.
   struct Place {
-    Shadow* shadow = nullptr;  // none: nothing is known of it, and it may be touched
-    std::size_t byte = 0;      // from where the shadow begins
     bool shared = false;
     const Allocation* allocation = nullptr;
+    std::size_t byte = 0;      // from where either begins
+    Shadow* shadow = nullptr;  // none: nobody watched when it was given
   };
 
   // Each of these is false where it has noted something.

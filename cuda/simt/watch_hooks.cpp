@@ -9,12 +9,12 @@
 namespace simt {
 namespace {
 
-void touch(const volatile void* address, std::size_t bytes, Kind kind, bool aligned,
-           const void* pc) {
+void touch(const volatile void* address, std::size_t bytes, Kind kind, bool aligned, const void* pc,
+           bool is_half = false) {
   Block* const block = Block::running();
   if (block == nullptr || bytes == 0) return;
   auto* const place = static_cast<std::byte*>(const_cast<void*>(address));
-  block->touch({place, bytes, kind, aligned, pc});
+  block->touch({place, bytes, kind, aligned, pc, is_half});
 }
 
 }  // namespace
@@ -72,7 +72,8 @@ ACCESSES(8)
 ACCESSES(16)
 
 // These do what they are asked as well.
-#define ATOMIC(T, address) (simt::touch(address, sizeof(T), simt::Kind::kAtomic, true, PC))
+#define ATOMIC(T, address, ...) \
+  (simt::touch(address, sizeof(T), simt::Kind::kAtomic, true, PC __VA_OPT__(, ) __VA_ARGS__))
 #define UPDATE(bits, T, name)                                                        \
   EXPORTED T __tsan_atomic##bits##_fetch_##name(volatile T* address, T value, int) { \
     ATOMIC(T, address);                                                              \
@@ -87,7 +88,7 @@ ACCESSES(16)
   }
 #define ATOMICS(bits, T)                                                                          \
   EXPORTED T __tsan_atomic##bits##_load(const volatile T* address, int) {                         \
-    ATOMIC(T, address);                                                                           \
+    ATOMIC(T, address, true); /* before the exchange that makes it an update */                   \
     return __atomic_load_n(address, __ATOMIC_RELAXED);                                            \
   }                                                                                               \
   EXPORTED void __tsan_atomic##bits##_store(volatile T* address, T value, int) {                  \

@@ -12,7 +12,7 @@ A backend is a table of kernels with one vocabulary: `bg.kernels.reference`, `bg
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, cuda, data, nn, optim, train, utils
+from . import autograd, cuda, data, nn, optim, sim, train, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import kernels
 from .choice import use, use_environment
@@ -173,6 +173,7 @@ __all__ = [
     "set_num_threads",
     "sigmoid",
     "sign",
+    "sim",
     "softmax",
     "split",
     "sqrt",

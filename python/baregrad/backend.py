@@ -126,6 +126,9 @@ def _load(name: str) -> None:
     register(
         Backend(name, table, extension.Array, extension.Array.from_numpy, extension.Array.numpy)
     )
+    from . import choice  # which reads this module
+
+    choice.apply_to(name)
 
 
 def loaded() -> list[str]:

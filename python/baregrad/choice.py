@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +18,17 @@ from .hints import an
 from .native import _cpu
 from .reading import regular
 
-_SUFFIX, _SOURCE = ".so", ".cpp"
-SOURCES = (_SOURCE, ".cc", ".cxx")  # what a person's own may end in
-# The rungs, <op>_<number>_<idea>: sources for the CPU, libraries for a device
+_SUFFIX = ".so"
+SOURCES = (".cpp", ".cc", ".cxx", ".cu")  # what a person's own may end in
+# The rungs, <op>_<number>_<idea>
 _PLACE = Path(_cpu.__file__).parent
-_LADDERS = {"cpu": _PLACE / "sources" / "csrc" / "ladder", "sim": _PLACE / "ladder" / "sim"}
+_LADDERS = {
+    "cpu": (_PLACE / "sources" / "csrc" / "ladder", ".cpp"),
+    "sim": (_PLACE / "sources" / "cuda" / "ladder", ".cu"),
+}
 # The kernels of the simulator, compiled so that it sees every access to memory.
-_WATCHED = _PLACE / "sim" / "watched.so"
+_WATCHED = _PLACE / "_sim_watched.so"
+_WATCHING = ("watched", "counted")
 _OPS = frozenset(_cpu.SLOTS.values())
 
 
@@ -35,7 +39,7 @@ class Choice:
     table: str = "cpu"
     isa: str = ""  # the best there is
     rungs: tuple[tuple[str, str], ...] = ()  # op and number_idea, or the path of a library
-    sim: str = "plain"  # or "watched"
+    sim: str = "plain"  # or one of _WATCHING
 
 
 _current = Choice()
@@ -72,8 +76,10 @@ def use(*specs: str, **entries: str) -> Chosen:
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
     use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
+    use("my_gemm.cu")           your own for the simulator, likewise
     use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
     use(sim="watched")          the simulator finds races, strays and what nobody wrote; "plain" is fast
+    use(sim="counted")          and counts for `bg.sim.report()` what memory has to do for each line
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
     It holds for the whole process, its other threads included.
@@ -110,7 +116,8 @@ def _pick_table(choice: Choice, name: str) -> Choice:
         return replace(choice, table=name)
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
     raise ValueError(
-        f"[use] table is {name!r}, expected cpu, reference, name=value or a file .cpp, .cc or .cxx{hint}"
+        f"[use] table is {name!r}, expected cpu, reference, name=value or a file "
+        f"{_or(SOURCES)}{hint}"
     )
 
 
@@ -120,9 +127,9 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
             raise TypeError(f"[use] isa is {an(value)}, expected text")
         return replace(choice, isa=value)
     if name == "sim":
-        if value not in ("plain", "watched"):
-            raise ValueError(f"[use] sim is {value!r}, expected plain or watched")
-        if value == "watched" and (why := backend.why_absent("sim")):
+        if value not in ("plain", *_WATCHING):
+            raise ValueError(f"[use] sim is {value!r}, expected plain, {' or '.join(_WATCHING)}")
+        if value != "plain" and (why := backend.why_absent("sim")):
             raise ValueError(f"[use] sim is not here: {why}")
         return replace(choice, sim=value)
     rung = _find(name, value)
@@ -131,8 +138,8 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
 
 def rungs() -> Iterator[tuple[str, str, str, Path]]:
     """All rungs of the ladders, as backend, op, number_idea and file."""
-    for where, folder in _LADDERS.items():
-        for path in sorted(folder.glob(f"*{_SOURCE if where == 'cpu' else _SUFFIX}")):
+    for where, (folder, suffix) in _LADDERS.items():
+        for path in sorted(folder.glob(f"*{suffix}")):
             if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
                 yield where, named[1], named[2], path
 
@@ -168,8 +175,12 @@ def find_rung(op: str, value: str) -> str:
         raise ValueError(f"[use] {op!r} is no op, expected {_one_of(op, ops)}")
     known = ", ".join(f"{op}=ladder/{rung}" for rung in of_op)
     raise ValueError(
-        f"[use] {op} is {value!r}, expected isa=..., a file .cpp, .cc, .cxx or .so, or a rung: {known}"
+        f"[use] {op} is {value!r}, expected isa=..., a file {_or((*SOURCES, _SUFFIX))}, or a rung: {known}"
     )
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _one_of(name: str, known: list[str]) -> str:
@@ -195,38 +206,52 @@ def _snapshot(op: str, library: Path) -> str:
 
 def _apply(choice: Choice) -> None:
     global _current
-    chosen = dict(choice.rungs)
-    libraries: dict[str, list[tuple[str, str, str]]] = {
-        "cpu": [(op, Path(own).stem, own) for op, own in chosen.items() if own.endswith(_SUFFIX)]
-    }
-    for where, op, rung, path in rungs():
-        if chosen.get(op) == rung and backend.why_absent(where) is None:
-            library = _library(path, choice.isa) if path.suffix == _SOURCE else path
-            libraries.setdefault(where, []).append((op, f"ladder/{rung}", str(library)))
-    if choice.sim == "watched":
-        others = {op for op, _, _ in libraries.get("sim", ())}
-        watched = [(op, choice.sim, str(_WATCHED)) for op in sorted(_OPS - others)]
-        libraries.setdefault("sim", []).extend(watched)
-    for where in backend.loaded():
-        libraries.setdefault(where, [])
-    for where, alternatives in libraries.items():
-        if backend.why_absent(where) is None:
-            extension: Any = backend.device(where).table.own
-            try:
-                extension.select(choice.isa if where == "cpu" else "", alternatives)
-            except ValueError as error:
-                sentence = str(error)
-                for copy, library in _originals.items():
-                    sentence = sentence.replace(copy, str(library))
-                raise ValueError(sentence) from None
+    found = {where: _alternatives(where, choice) for where in backend.loaded()}
+    for where, alternatives in found.items():
+        _select(where, choice, alternatives)
     backend.kernels.active = backend.REFERENCE if choice.table == "reference" else backend.CPU.table
     _current = choice
 
 
-def _library(rung: Path, isa: str) -> Path:
+def apply_to(where: str) -> None:
+    """Let a backend that was loaded just now use what is in use."""
+    _select(where, _current, _alternatives(where, _current))
+
+
+def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
+    """What is laid over the kernels of a backend: op, label and library."""
     from . import own
 
-    return own.build(rung, isa or _cpu.available()[0]).library
+    chosen, watching = dict(choice.rungs), where == "sim" and choice.sim in _WATCHING
+    libraries = {
+        op: (Path(library).name.split(".")[0], library)
+        for op, library in chosen.items()
+        if library.endswith(_SUFFIX) and own.device_of(library) == where
+    }
+    for backend_name, op, rung, path in rungs():
+        if chosen.get(op) == rung and backend_name == where:
+            isa = (choice.isa or _cpu.available()[0]) if where == "cpu" else ""
+            libraries[op] = (f"ladder/{rung}", str(own.build(path, isa).library))
+    if not watching:
+        return [(op, label, library) for op, (label, library) in libraries.items()]
+    watched = {op: ("watched", str(_WATCHED)) for op in sorted(_OPS)}
+    watched.update({op: (label, own.watched(own_)) for op, (label, own_) in libraries.items()})
+    return [(op, label, library) for op, (label, library) in watched.items()]
+
+
+def _select(where: str, choice: Choice, alternatives: list[tuple[str, str, str]]) -> None:
+    extension: Any = backend.device(where).table.own
+    try:
+        extension.select(choice.isa if where == "cpu" else "", alternatives)
+    except ValueError as error:
+        sentence = str(error)
+        for copy, library in _originals.items():
+            sentence = sentence.replace(copy, str(library))
+        raise ValueError(sentence) from None
+    if where == "sim" and choice.sim != _current.sim:
+        extension.set_counting(choice.sim == "counted")
+        if choice.sim == "counted":
+            extension.forget_counted()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Your own kernels: a C++ file that names slots of csrc/kernels.h becomes a plug-in."""
+"""Your own kernels: a C++ or CUDA file that names slots of csrc/kernels.h becomes a plug-in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,31 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 from .choice import SOURCES
 from .native import _cpu
 from .reading import regular
 
-SUFFIX = ".cpp"
+SUFFIX, CUDA = ".cpp", ".cu"
 HEADERS = Path(_cpu.__file__).parent / "sources" / "csrc"
+DEVICE = HEADERS.parent / "cuda"
 # Contraction: a * b + c is rounded once where the CPU can, which the bounds of all cases allow.
 # Werror: a kind that a switch leaves out would be an illegal instruction.
 _FLAGS = (
     *("-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fPIC", "-Werror=switch"),
 )
+# For the simulator: fast, and so that it sees every access, as cuda/CMakeLists.txt has its kernels.
+_DEVICE_FLAGS = ("-std=c++20", "-fPIC", "-DBAREGRAD_DEVICE")
+_PLAIN, _WATCHED = ("-O2",), ("-O1", "-g1", "-gdwarf-4", "-fsanitize=thread")
+_NOT_BY_CLANG = ("-fno-tree-sra",)  # which would load a vector piece by piece
+_SIM_LIBRARY, _WATCHED_LIBRARY = ".sim.so", ".watched.so"
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
@@ -36,7 +46,7 @@ class Plugin:
     """A compiled file, and the slots that it fills."""
 
     source: Path
-    library: Path
+    library: Path  # of a CUDA file the fast one: `watched` gives the other
     slots: tuple[str, ...]
 
     @property
@@ -44,39 +54,119 @@ class Plugin:
         """The ops whose slots these are."""
         return sorted({_cpu.SLOTS[slot] for slot in self.slots})
 
+    @property
+    def device(self) -> str:
+        """The backend whose arrays it takes: "cpu" or "sim"."""
+        return device_of(str(self.library))
+
+
+def device_of(library: str) -> str:
+    """The backend that a library of `build` is for."""
+    return "sim" if library.endswith(_SIM_LIBRARY) else "cpu"
+
+
+def watched(library: str) -> str:
+    """The same kernels, of whose accesses the simulator is told."""
+    return library.removesuffix(_SIM_LIBRARY) + _WATCHED_LIBRARY
+
 
 def build(source: Path, isa: str = "") -> Plugin:
     """The plug-in that `source` makes: compiled, unless the same text was before.
 
-    For the CPU that is here, or for any that has the instruction set `isa`.
+    For the CPU that is here, or for any that has the instruction set `isa`; a .cu for the simulator.
 
     It defines functions that are named and typed as slots of csrc/kernels.h, or
-    `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself.
+    `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself. In
+    a .cu all of them launch kernels, on memory of the device.
     ValueError, with the compiler's words, if it does not compile or fills no slot.
     """
     text, slots, fill = wrapped(source)
     what = f"{source.resolve()}\0{isa}\0{text}"
     folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
-    plugin = Plugin(source, folder / f"{source.stem}.so", slots)
-    if not plugin.library.exists():
-        folder.mkdir(exist_ok=True)
-        half = plugin.library.with_suffix(".half")  # appears under its name when it is whole
-        arguments = [*flags(isa), *included(source), "-shared", "-o", str(half)]
-        compile_cpp(f"[use] {source}", fill, *arguments)
-        half.replace(plugin.library)
-    return plugin
+    folder.mkdir(exist_ok=True)
+    if source.suffix != CUDA:
+        library = folder / f"{source.stem}.so"
+        arguments = [*flags(isa), *included(source)]
+        _make(library, f"[use] {source}", fill, arguments)
+        return Plugin(source, library, slots)
+    library = folder / f"{source.stem}{_SIM_LIBRARY}"
+    translated = for_simulator(source, fill)
+    with ThreadPoolExecutor() as threads:
+        both = ((library, False), (Path(watched(str(library))), True))
+        made = [
+            threads.submit(_make, path, f"[use] {source}", translated, device_flags(source, seen))
+            for path, seen in both
+        ]
+    for done in made:
+        done.result()
+    return Plugin(source, library, slots)
+
+
+def build_program(source: Path) -> Path:
+    """A library in which `main` of a .cu is, for the simulator, which sees every access."""
+    text = _text(source)
+    if not re.search(r"\bmain\s*\(", _NOT_CODE.sub("", text)):
+        raise ValueError(f"[sim] {source} has no main, expected one, or a slot of csrc/kernels.h")
+    folder = Path(tempfile.mkdtemp(dir=_place()))
+    library = folder / f"{source.stem}{_WATCHED_LIBRARY}"
+    _make(library, f"[sim] {source}", for_simulator(source), device_flags(source, seen=True))
+    return library
+
+
+def _make(library: Path, what: str, text: str, arguments: Sequence[str]) -> None:
+    if library.exists():
+        return
+    # Compiled, then linked: a sanitizer's library is not to come with its calls.
+    objects = library.with_suffix(".o")
+    compile_cpp(what, text, *arguments, "-c", "-o", str(objects))
+    half = library.with_suffix(".half")  # appears under its name when it is whole
+    compile_cpp(what, "", "-shared", str(objects), "-o", str(half))
+    half.replace(library)
+
+
+def for_simulator(source: Path, fill: str = "") -> str:
+    """The text of a .cu as C++ for the simulator, lines numbered as they are; ValueError if it is none.
+
+    With what `fill` needs before it, and that behind.
+    """
+    place = spec_from_file_location("baregrad_translate", DEVICE / "simt" / "translate.py")
+    assert place is not None
+    assert place.loader is not None
+    translate: Any = module_from_spec(place)
+    place.loader.exec_module(translate)
+    files = [source.resolve()]
+    if "plain::" in fill:
+        files.insert(0, DEVICE / "plain.cuh")
+    try:
+        texts = [translate.translate(file.read_text(), str(file)) for file in files]
+    except ValueError as error:
+        raise ValueError(f"[use] {error}") from error
+    return "\n".join([*texts, '#line 1 "what fills the table"', fill])
+
+
+def device_flags(source: Path, seen: bool) -> list[str]:
+    """How a .cu is compiled for the simulator, which sees every access or not."""
+    how = (*_WATCHED, *(() if "clang" in compiler("[use]")[0] else _NOT_BY_CLANG))
+    folders = (DEVICE / "simt" / "include", DEVICE / "kernels", HEADERS, source.resolve().parent)
+    includes = [word for folder in folders for word in ("-I", str(folder))]
+    before = ("-include", "cuda_runtime.h", "-include", str(HEADERS / "kernels.h"))
+    return [*_DEVICE_FLAGS, *(how if seen else _PLAIN), *includes, *before]
+
+
+def _text(source: Path) -> str:
+    try:
+        return regular("use", source).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
 
 
 def wrapped(source: Path) -> tuple[str, tuple[str, ...], str]:
     """The text of `source`, the slots that it fills, and what a plug-in has behind it."""
     if source.suffix not in SOURCES:
         raise ValueError(
-            f"[use] {source} is no C++ by its name, expected one that ends in .cpp, .cc or .cxx"
+            f"[use] {source} is no C++ by its name, expected one that ends in {', '.join(SOURCES)}"
         )
-    try:
-        text = regular("use", source).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"[use] {source}: {getattr(error, 'strerror', 'not text')}") from error
+    text = _text(source)
     return text, *_slots(source, _NOT_CODE.sub("", text))
 
 
@@ -111,7 +201,11 @@ def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
         body = "\n  ".join(["using namespace baregrad;", *lines])
         fill = f"void baregrad_plugin(baregrad::Kernels* table) {{\n  {body}\n}}\n"
     if not filled:
-        compile_cpp(f"[use] {source}", "", *flags(""), *included(source), "-fsyntax-only")
+        if source.suffix == CUDA:
+            text, arguments = for_simulator(source), device_flags(source, seen=False)
+        else:
+            text, arguments = "", [*flags(""), *included(source)]
+        compile_cpp(f"[use] {source}", text, *arguments, "-fsyntax-only")
         known, names = ("gemm_plain", *_cpu.SLOTS), re.findall(r"(\w+)\s*\(", code)
         near = [match for name in names for match in get_close_matches(name, known, 1, 0.8)]
         raise ValueError(

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +25,13 @@ from . import backend, reference
 from .cases import OPS, Case
 from .cases.case import CaseError
 from .cases.check import BoundError, check as check_case, exact_result
+from .cases.on_device import OnDevice
 from .native import _cpu
-from .own import Plugin
+from .own import Plugin, device_of, watched
 from .typing import NDArray
 
 SECONDS = 20.0  # that one case may take
+_MOST_BYTES = 2_000_000  # of a case on the simulator
 _CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
 
 
@@ -106,28 +109,49 @@ def run_child(arguments: list[str]) -> None:
         signal.alarm(math.ceil(float(seconds)) + 1)  # whoever asked may be gone
         os.write(int(pipe), json.dumps([kind, text]).encode() + b"\n")
 
+    device = device_of(str(library))
     cases = [case for op in ops for case in OPS[op].tests]
     more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]
-    _cpu.select("", [(op, library.stem, str(library)) for op in ops])
-    for case in [*sorted(cases, key=lambda case: case.flops), *more]:
+    if device == "cpu":
+        cases = [*sorted(cases, key=lambda case: case.flops), *more]
+    else:
+        cases = sorted(
+            (case for case in cases if case.bytes <= _MOST_BYTES), key=lambda case: case.bytes
+        )
+    table = None
+    for case in cases:
         tell("case", f"{case.kernel} {_sizes(case)}")
-        if wrong := first_wrong(case):
+        if table is None:  # loaded here: it may not return
+            table = _table(device, library, ops)
+        if wrong := first_wrong(case, table):
             return tell("wrong", wrong)
     return tell("done", "")
 
 
-def first_wrong(case: Case) -> str | None:
-    """What is wrong with what the CPU kernels in use give for `case`, in a sentence, or None."""
+def _table(device: str, library: Path, ops: list[str]) -> Any:
+    """The kernels of a device, those of the ops from the library; on the simulator watched."""
+    there = backend.device(device)
+    path = str(library) if device == "cpu" else watched(str(library))
+    there.table.own.select("", [(op, library.name.split(".")[0], path) for op in ops])
+    return there.table if device == "cpu" else OnDevice(there)
+
+
+def first_wrong(case: Case, table: Any = backend.CPU.table) -> str | None:
+    """What is wrong with what the kernels of `table` give for `case`, in a sentence, or None."""
     arguments = case.arguments(np.random.default_rng(0))
     exact = exact_result(case, arguments)
     _poison(exact)
     try:
-        check_case(case, backend.CPU.table, arguments, exact)
+        check_case(case, table, arguments, exact)
     except BoundError as error:
         names = _outputs(case.kernel)
         return _sentence(case, names[error.output] if error.output < len(names) else "out", error)
     except CaseError as error:
         return f"{error} ({_sizes(case)})"
+    except RuntimeError as error:  # of the simulator: which line does what it must not
+        if not str(error).startswith("["):
+            raise
+        return f"{str(error).partition('] ')[2]} ({_sizes(case)})"
     return None
 
 

@@ -1,4 +1,5 @@
 // What the tests ask of the simulator itself, in C.
+#include "counts.h"
 #include "include/simt/runtime_api.h"
 #include "simt.h"
 
@@ -18,4 +19,25 @@ extern "C" [[gnu::visibility("default")]] int peek_error() { return cudaPeekAtLa
 
 extern "C" [[gnu::visibility("default")]] const char* error_text(int error) {
   return cudaGetErrorString(static_cast<cudaError_t>(error));
+}
+
+extern "C" [[gnu::visibility("default")]] void set_counting(int yes) {
+  simt::set_counting(yes);
+  simt::forget_counted();
+}
+
+// A line for each that was counted: its number, memory (1: shared), kind, and the five counts.
+extern "C" [[gnu::visibility("default")]] const char* counted() {
+  static thread_local std::string text;
+  text.clear();
+  for (const simt::KernelCounts& kernel : simt::counted())
+    for (const simt::LineCounts& line : kernel.lines) {
+      const simt::Counts& n = line.counts;
+      for (const std::uint64_t number :
+           {std::uint64_t(line.line), std::uint64_t(line.shared), std::uint64_t(line.kind),
+            n.requests, n.lanes, n.bytes, n.transactions, n.least})
+        text += std::to_string(number) + " ";
+      text += "\n";
+    }
+  return text.c_str();
 }

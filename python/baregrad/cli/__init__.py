@@ -19,12 +19,13 @@ from . import (
     predict,
     selftest,
     show,
+    sim,
     train,
 )
 
 _GROUPS = {
     "use": (demo, train, evaluate, predict, info, selftest),
-    "measure": (bench,),
+    "measure": (bench, sim),
     "learn": (show, ladder),
     "write": (new, check),
 }

@@ -61,32 +61,39 @@ def add_parser(subparsers: Any) -> None:
         "or a copy of as many bytes. Times are medians.",
     )
     parser.add_argument("op", choices=LADDERS, metavar="op", help=", ".join(LADDERS))
-    sizes = "; ".join(f"{op}: {sizes.letters}" for op, sizes in LADDERS.items())
-    parser.add_argument(
-        "--size",
-        nargs="+",
-        type=options.at_least(1),
-        metavar="N",
-        help=f"of what is timed ({sizes})",
-    )
+    add_size(parser, "of what is timed")
     options.add_machine(parser, devices=False)
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print a table for each direction. ValueError if a rung is wrong on a case."""
-    letters, numbers = LADDERS[args.op].letters, args.size or LADDERS[args.op].default
+def add_size(parser: argparse.ArgumentParser, what: str) -> None:
+    """--size, which `cases_of` follows."""
+    sizes = "; ".join(f"{op}: {sizes.letters}" for op, sizes in LADDERS.items())
+    parser.add_argument(
+        "--size", nargs="+", type=options.at_least(1), metavar="N", help=f"{what} ({sizes})"
+    )
+
+
+def cases_of(op: str, numbers: Sequence[int]) -> list[Case]:
+    """The cases of an op in this size. ArgumentTypeError for too many numbers, or too few."""
+    letters = LADDERS[op].letters
     if len(numbers) != len(letters.split()):
         raise argparse.ArgumentTypeError(
-            f"argument --size: {len(numbers)} numbers, expected {letters} for {args.op}"
+            f"argument --size: {len(numbers)} numbers, expected {letters} for {op}"
         )
+    return LADDERS[op].cases(*numbers)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a table for each direction. ValueError if a rung is wrong on a case."""
+    cases = cases_of(args.op, args.size or LADDERS[args.op].default)
     with options.machine(args):
         peak = _cpu.measure_fma()
         print(
             f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads, "
             f"multiply-add peak {peak:.0f} GFLOP/s"
         )
-        for case, rows in climb(args.op, numbers):
+        for case, rows in climb(args.op, cases):
             print(f"\n{case}\n")
             width = max(len(row.rung) for row in rows)
             print(f"{'rung':<{width}}{'ms':>10}{'rate':>16}{'gain':>8}{'share':>7}  idea")
@@ -112,10 +119,9 @@ class Row:
     share: float  # of the ceiling
 
 
-def climb(op: str, numbers: Sequence[int]) -> Iterator[tuple[Case, list[Row]]]:
+def climb(op: str, cases: Sequence[Case]) -> Iterator[tuple[Case, list[Row]]]:
     """For each direction of `op` its rungs, from the kernel in use down. ValueError if one is wrong."""
     names = [PRODUCTION, *reversed(_rungs(op))]
-    cases = LADDERS[op].cases(*numbers)
     for name in names:
         with _rung(op, name):
             for case in [*OPS[op].tests, *cases]:

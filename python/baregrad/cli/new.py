@@ -10,7 +10,7 @@ from typing import Any
 from ..cases import OPS
 from ..choice import SOURCES
 from ..native import _cpu
-from ..own import HEADERS, SUFFIX
+from ..own import CUDA, DEVICE, HEADERS, SUFFIX
 
 HELP = "write a right and naive kernel into a file, to make it faster"
 
@@ -19,7 +19,9 @@ def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
     parser = subparsers.add_parser("new", description=HELP)
     parser.add_argument("op", help=", ".join(OPS))
-    parser.add_argument("file", type=Path, help="such as my_gemm.cpp; it must not be there yet")
+    parser.add_argument(
+        "file", type=Path, help="such as my_gemm.cpp or my_gemm.cu; it must not be there yet"
+    )
     parser.set_defaults(run=run)
 
 
@@ -33,10 +35,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.file.suffix not in SOURCES:
         raise argparse.ArgumentTypeError(
-            f"argument file: {args.file}, expected a name that ends in .cpp, .cc or .cxx"
+            f"argument file: {args.file}, expected a name that ends in {', '.join(SOURCES)}"
         )
-    rung = min((HEADERS / "ladder").glob(f"{args.op}_0_*{SUFFIX}"))
-    text = rung.read_text().replace('"../kernels.h"', '"kernels.h"')
+    text = re.sub(r'#include "(\.\./)+(kernels/)?', '#include "', _first(args).read_text())
     text = re.sub(r"\A// Rung 0: (\w)", lambda found: f"// {found[1].upper()}", text)
     try:
         with args.file.open("x") as file:
@@ -44,6 +45,14 @@ def run(args: argparse.Namespace) -> int:
     except FileExistsError:
         raise argparse.ArgumentTypeError(f"argument file: {args.file} is there already") from None
     print(f"wrote          {args.file}, {len(text.splitlines())} lines")
-    for command in (f"check {args.file}", f"bench {args.op} --use {args.file}"):
+    then = "sim" if args.file.suffix == CUDA else "bench"
+    for command in (f"check {args.file}", f"{then} {args.op} --use {args.file}"):
         print(f"next           baregrad {command}")
     return 0
+
+
+def _first(args: argparse.Namespace) -> Path:
+    """The lowest rung that the op has; a device has some ops in one way only."""
+    folder, suffix = (DEVICE, CUDA) if args.file.suffix == CUDA else (HEADERS, SUFFIX)
+    rungs = (folder / "ladder").glob(f"{args.op}_0_*{suffix}")
+    return min(rungs, default=folder / "kernels" / f"{args.op}{suffix}")

@@ -75,6 +75,29 @@ enum cudaFuncAttribute {
 [[gnu::visibility("default")]] cudaError_t cudaGetDevice(int* device);
 [[gnu::visibility("default")]] cudaError_t cudaSetDevice(int device);
 
+// All work is done when a call returns, so an event is a moment of the host's clock: what passes
+// between two of them is the simulator's time, which says nothing of a device.
+typedef struct CUevent_st* cudaEvent_t;
+[[gnu::visibility("default")]] cudaError_t cudaEventCreate(cudaEvent_t* event);
+[[gnu::visibility("default")]] cudaError_t cudaEventDestroy(cudaEvent_t event);
+[[gnu::visibility("default")]] cudaError_t cudaEventRecord(cudaEvent_t event,
+                                                           cudaStream_t stream = nullptr);
+[[gnu::visibility("default")]] cudaError_t cudaEventSynchronize(cudaEvent_t event);
+[[gnu::visibility("default")]] cudaError_t cudaEventElapsedTime(float* milliseconds,
+                                                                cudaEvent_t begin, cudaEvent_t end);
+
+// What a device tells of itself: the simulator tells of one like a small H200.
+struct cudaDeviceProp {
+  char name[256];
+  std::size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
+  int major, minor, multiProcessorCount, warpSize;
+  int maxThreadsPerBlock, maxThreadsPerMultiProcessor, regsPerBlock, l2CacheSize;
+  int maxThreadsDim[3], maxGridSize[3];
+};
+[[gnu::visibility("default")]] cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties,
+                                                                   int device);
+[[gnu::visibility("default")]] cudaError_t cudaDeviceReset();
+
 // Checks the value and changes nothing: every kernel here may use all of the shared memory.
 [[gnu::visibility("default")]] cudaError_t cudaFuncSetAttribute(const void* kernel,
                                                                 cudaFuncAttribute attribute,
@@ -83,6 +106,20 @@ enum cudaFuncAttribute {
 template <typename T>
 cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
   return cudaMalloc(reinterpret_cast<void**>(memory), bytes);
+}
+
+// Memory that the host may touch too.
+inline constexpr unsigned cudaMemAttachGlobal = 1, cudaHostAllocDefault = 0;
+template <typename T>
+cudaError_t cudaMallocManaged(T** memory, std::size_t bytes, unsigned = cudaMemAttachGlobal) {
+  return cudaMalloc(reinterpret_cast<void**>(memory), bytes);
+}
+// Memory of the host, which no kernel here may touch.
+[[gnu::visibility("default")]] cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
+[[gnu::visibility("default")]] cudaError_t cudaFreeHost(void* memory);
+template <typename T>
+cudaError_t cudaMallocHost(T** memory, std::size_t bytes) {
+  return cudaMallocHost(reinterpret_cast<void**>(memory), bytes);
 }
 
 template <typename T>
@@ -102,4 +139,10 @@ cudaError_t cudaMemcpyToSymbol(T& symbol, const void* from, std::size_t bytes,
                                std::size_t offset = 0,
                                cudaMemcpyKind kind = cudaMemcpyHostToDevice) {
   return cudaMemcpy(reinterpret_cast<char*>(&symbol) + offset, from, bytes, kind);
+}
+template <typename T>
+cudaError_t cudaMemcpyFromSymbol(void* to, const T& symbol, std::size_t bytes,
+                                 std::size_t offset = 0,
+                                 cudaMemcpyKind kind = cudaMemcpyDeviceToHost) {
+  return cudaMemcpy(to, reinterpret_cast<const char*>(&symbol) + offset, bytes, kind);
 }

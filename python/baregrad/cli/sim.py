@@ -1,0 +1,105 @@
+"""`baregrad sim`: run a CUDA kernel on the simulator, find its faults, count what memory has to do."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .. import backend, own, sim
+from ..cases import OPS, Case
+from ..cases.on_device import OnDevice
+from ..choice import use
+from ..trial import first_wrong
+from .ladder import LADDERS, add_size, cases_of
+
+HELP = "run a CUDA kernel on the simulator: find its faults, count what each line asks of memory"
+_MOST_FLOPS, _MOST_BYTES = 1 << 26, 1 << 20  # of a case that is shown: a second or so
+_CHILD = "import sys; from baregrad.cli import sim; sys.exit(sim.run_program(*sys.argv[1:]))"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand to the command line."""
+    parser = subparsers.add_parser(
+        "sim",
+        description=f"{HELP}. Each kernel of an op runs on a case of moderate size; a .cu with a main "
+        "runs as a program. A request is a warp's, for which global memory moves sectors of 32 "
+        "bytes and shared memory passes through its 32 banks; `each` is how many it takes, `excess` how "
+        "many times as many as its bytes need. That is a model of the memory, not its time.",
+    )
+    parser.add_argument("what", metavar="op|file.cu", help=f"{', '.join(OPS)}; or a program")
+    parser.add_argument(
+        "--use", metavar="SPEC", help="which kernels: my_gemm.cu, gemm=ladder/0, ..."
+    )
+    add_size(parser, "of an op that has a ladder")
+    parser.add_argument("--schedule", help="the order of turns: forward, reverse or random:<seed>")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was counted. ValueError, with what is wrong, if a kernel is."""
+    simulator = backend.device("sim").table.own
+    if args.schedule:
+        simulator.set_schedule(args.schedule)
+    if args.what.endswith(own.CUDA):
+        return _run_apart(own.build_program(Path(args.what)), simulator.schedule())
+    if args.what not in OPS:
+        raise argparse.ArgumentTypeError(
+            f"argument what: {args.what!r}, expected a .cu file or one of {', '.join(OPS)}"
+        )
+    if args.size and args.what not in LADDERS:
+        raise argparse.ArgumentTypeError(
+            f"argument --size: none for {args.what}, expected one of {', '.join(LADDERS)}"
+        )
+    with use(*filter(None, [args.use]), sim="counted"):
+        print(f"{args.what}, {args.use or 'as it is'}, schedule {simulator.schedule()}")
+        for case in cases_of(args.what, args.size) if args.size else _shown(args.what):
+            sim.reset()
+            start = time.perf_counter()
+            if wrong := first_wrong(case, OnDevice(backend.device("sim"))):
+                raise ValueError(f"[{case.kernel}] {wrong}")
+            print(f"\n{case}: right, and no fault found, in {time.perf_counter() - start:.1f} s")
+            found = sim.report()
+            moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
+            print(
+                f"{case.flops:,} floating-point operations, {case.flops / max(1, moved):.2f} for each "
+                f"byte that global memory moves\n\n{found}"
+            )
+    return 0
+
+
+def _shown(op: str) -> Iterator[Case]:
+    """Of each kernel of an op the largest case that is quickly done."""
+    cases = [*OPS[op].tests, *OPS[op].benchmarks]
+    for kernel in dict.fromkeys(case.kernel for case in cases):
+        quick = (c for c in cases if c.kernel == kernel and not c.what)
+        quick = (c for c in quick if c.flops <= _MOST_FLOPS and c.bytes <= _MOST_BYTES)
+        yield max(quick, key=lambda case: (case.flops, case.bytes))
+
+
+def _run_apart(library: Path, schedule: str) -> int:
+    """Run a program in a process of its own, which may crash."""
+    done = subprocess.run([sys.executable, "-c", _CHILD, str(library), schedule], check=False)
+    if done.returncode < 0:
+        raise ValueError(f"[sim] the program crashed with {signal.Signals(-done.returncode).name}")
+    return done.returncode
+
+
+def run_program(library: str, schedule: str) -> int:
+    """Call the main of a library, print what was counted, and return what it returned."""
+    simulator = backend.device("sim").table.own
+    simulator.set_schedule(schedule)
+    simulator.set_counting(True)
+    arguments = (ctypes.c_char_p * 2)(Path(library).name.encode(), None)
+    code: int = ctypes.CDLL(library).main(1, arguments)
+    ctypes.CDLL(None).fflush(None)
+    if fault := simulator.last_error():
+        print(f"\n{fault}", file=sys.stderr)
+    print(f"\n{sim.report()}")
+    return code or int(bool(fault))

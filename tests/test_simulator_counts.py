@@ -1,0 +1,228 @@
+"""What the simulator counts, where it is known by hand: sectors, banks, lanes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import baregrad as bg
+import numpy as np
+import pytest
+from baregrad import backend, sim
+from baregrad.cli import main
+from simulated import EVERY_SCHEDULE, PROGRAMS, SUCCESS, Simulator, line_of
+from toolchain import compile_watched, compiler
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
+needs_sim = pytest.mark.skipif(
+    backend.why_absent("sim") is not None, reason="this build has no simulator"
+)
+
+READ, WRITE, ATOMIC = 0, 1, 2
+
+
+class Counts(NamedTuple):
+    requests: int
+    lanes: int
+    bytes: int
+    transactions: int
+    least: int
+
+
+class Counted:
+    """counted.cu, and what it was found to do at a line."""
+
+    def __init__(self, simulator: Simulator, kernels: ctypes.CDLL) -> None:
+        self.control, self.kernels = simulator.control, kernels
+
+    def run(self, kernel: str, *arguments: int, x: Any = (), out: int = 0) -> np.ndarray:
+        """What `kernel` leaves in `out` numbers, from x and further arguments."""
+        host = np.asarray(x, np.float32)
+        result = np.zeros(out, np.float32)
+        data = [a.ctypes.data_as(ctypes.c_void_p) for a in (host, result)]
+        self.kernels.run.restype = ctypes.c_int
+        call = ctypes.cast(getattr(self.kernels, kernel), ctypes.c_void_p)
+        argument = arguments[0] if arguments else 0
+        code = self.kernels.run(call, *data, len(host), out, argument)
+        assert code == SUCCESS, self.control.error_text(code)
+        return result
+
+    def at(self, what: str, kind: int, shared: bool = False) -> Counts:
+        """The counts of the line that ends with "// count: <what>"."""
+        number = line_of(what, "counted.cu", "count").split(":")[1]
+        found = [line.split() for line in self.control.counted().decode().splitlines()]
+        (counts,) = (f[3:] for f in found if f[:3] == [number, str(int(shared)), str(kind)])
+        return Counts(*map(int, counts))
+
+
+@pytest.fixture(scope="module")
+def library(simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    folder = tmp_path_factory.mktemp("counted")
+    return ctypes.CDLL(str(compile_watched(PROGRAMS / "counted.cu", folder / "counted.so")))
+
+
+@pytest.fixture
+def counted(simulator: Simulator, library: ctypes.CDLL) -> Iterator[Counted]:
+    simulator.control.set_counting(True)
+    yield Counted(simulator, library)
+    simulator.control.set_counting(False)
+
+
+X = np.arange(1024, dtype=np.float32)
+
+
+@EVERY_SCHEDULE
+@pytest.mark.parametrize(
+    ("stride", "sectors"), [(1, 4), (2, 8), (4, 16), (8, 32), (32, 32), (0, 1)]
+)
+def test_a_stride_costs_sectors(counted: Counted, schedule: str, stride: int, sectors: int) -> None:
+    np.testing.assert_array_equal(
+        counted.run("copy", stride, x=X, out=32), X[stride * np.arange(32)]
+    )
+    least = 4 if stride else 1
+    assert counted.at("strided", READ) == Counts(1, 32, 128, sectors, least)
+    assert counted.at("side by side", WRITE) == Counts(1, 32, 128, 4, 4)
+
+
+def test_all_lanes_may_read_one_number_at_once(counted: Counted) -> None:
+    counted.run("broadcast", x=X, out=32)
+    assert counted.at("broadcast", READ) == Counts(1, 32, 128, 1, 1)
+
+
+@EVERY_SCHEDULE
+def test_lanes_that_take_no_part_are_not_counted(counted: Counted, schedule: str) -> None:
+    counted.run("half", x=X, out=32)
+    assert counted.at("half", READ) == Counts(1, 16, 64, 4, 2)
+    counted.run("uneven", out=1024)
+    requests = counted.at("uneven", WRITE)
+    assert (requests.requests, requests.lanes) == (32, 32 * 33 // 2)
+
+
+def test_a_vector_is_one_request(counted: Counted) -> None:
+    np.testing.assert_array_equal(counted.run("vector", x=X[:128], out=128), X[:128])
+    assert counted.at("vector", READ) == counted.at("vector", WRITE) == Counts(1, 32, 512, 16, 16)
+
+
+@EVERY_SCHEDULE
+@pytest.mark.parametrize(("padded", "passes"), [(False, 32), (True, 1)])
+def test_a_column_of_32_is_in_one_bank_unless_rows_are_padded(
+    counted: Counted, schedule: str, padded: bool, passes: int
+) -> None:
+    want = X.reshape(32, 32).sum(axis=1)
+    np.testing.assert_allclose(counted.run("column", padded, x=X, out=32), want)
+    assert counted.at("column", READ, shared=True) == Counts(32, 1024, 4096, 32 * passes, 32)
+
+
+def test_atomics_on_one_word_take_turns(counted: Counted) -> None:
+    counted.run("histogram", out=2)
+    assert counted.at("atomic", ATOMIC, shared=True) == Counts(1, 32, 128, 16, 1)
+
+
+def test_launches_add_up_and_what_is_not_asked_for_is_not_counted(counted: Counted) -> None:
+    for _ in range(3):
+        counted.run("copy", 1, x=X, out=32)
+    assert counted.at("strided", READ).requests == 3
+    counted.control.set_counting(False)
+    counted.run("copy", 1, x=X, out=32)
+    assert counted.control.counted() == b""
+
+
+# As Python sees it
+
+
+def product(**entries: str) -> sim.Report:
+    a = np.random.default_rng(0).standard_normal((64, 48), np.float32)
+    with bg.use(sim="counted", **entries):
+        there = backend.device("sim").from_numpy(a)
+        backend.device("sim").table.gemm(there, there.mT)
+        return sim.report()
+
+
+@needs_sim
+def test_report_names_lines_of_our_kernels() -> None:
+    (kernel,) = product().kernels
+    assert (kernel.name, kernel.launches) == ("gemm_kernel", 1)
+    writes = [a for a in kernel.accesses if (a.memory, a.does) == ("global", "writes")]
+    assert sum(access.bytes for access in writes) == 4 * 64 * 64
+    assert {access.file for access in kernel.accesses} == {"cuda/kernels/gemm.cu"}
+    assert "*out = " in writes[0].text
+    assert writes[0].text[:40] in str(kernel)
+    assert product()[kernel.name] == kernel  # forgotten between the two
+    with pytest.raises(KeyError, match="no kernel 'gem' was counted, only gemm_kernel"):
+        product()["gem"]
+    sim.reset()
+    assert sim.report().kernels == ()
+    assert "nothing was counted" in str(sim.report())
+
+
+@needs_sim
+def test_sim_shows_an_op_its_rung_and_a_program(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sim", "maxpool2d"]) == 0
+    out = capfd.readouterr().out
+    assert "maxpool2d_backward-" in out
+    assert "right, and no fault found" in out
+    assert main(["sim", "gemm", "--size", "33", "20", "40", "--use", "gemm=ladder/0"]) == 0
+    assert "gemm_naive_kernel: 1 launch" in capfd.readouterr().out
+    program = tmp_path / "program.cu"
+    program.write_text(PROGRAM)
+    assert main(["sim", str(program)]) == 3
+    out = capfd.readouterr().out
+    assert "copied 7\n" in out
+    assert "copy_kernel: 1 launch, 1 blocks of 8 threads" in out
+    program.write_text(PROGRAM.replace("x[threadIdx.x]", "x[threadIdx.x + 1]"))
+    assert main(["sim", str(program)]) == 3
+    assert "program.cu:3: access outside global memory in copy_kernel" in capfd.readouterr().err
+    program.write_text(PROGRAM.replace("return 3", "*(volatile int*)8 = 0"))
+    with pytest.raises(SystemExit):
+        main(["sim", str(program)])
+    assert "the program crashed with SIGSEGV" in capfd.readouterr().err
+
+
+PROGRAM = """#include <cstdio>
+__global__ void copy_kernel(const float* x, float* y) {
+  y[threadIdx.x] = x[threadIdx.x];
+}
+int main() {
+  float host[8] = {0, 1, 2, 3, 4, 5, 6, 7}, *x, *y;
+  cudaMalloc(&x, sizeof host);
+  cudaMalloc(&y, sizeof host);
+  cudaEvent_t begin, end;
+  cudaEventCreate(&begin);
+  cudaEventCreate(&end);
+  cudaMemcpy(x, host, sizeof host, cudaMemcpyHostToDevice);
+  cudaEventRecord(begin);
+  copy_kernel<<<1, 8>>>(x, y);
+  cudaEventRecord(end);
+  cudaEventSynchronize(end);
+  float milliseconds = -1;
+  cudaEventElapsedTime(&milliseconds, begin, end);
+  cudaMemcpy(host, y, sizeof host, cudaMemcpyDeviceToHost);
+  if (milliseconds >= 0) printf("copied %g\\n", host[7]);
+  cudaFree(x);
+  cudaFree(y);
+  return 3;
+}
+"""
+
+
+@needs_sim
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["gem"], "argument what: 'gem', expected a .cu file or one of gemm, "),
+        (["fill", "--size", "3"], "argument --size: none for fill, expected one of gemm, "),
+        (["gemm", "--size", "3"], "argument --size: 1 numbers, expected m n k for gemm"),
+        (["gemm", "--schedule", "sideways"], "schedule is 'sideways', expected forward, reverse"),
+        (["nothing.cu"], r"nothing.cu: No such file"),
+    ],
+)
+def test_sim_refuses_with_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["sim", *arguments])
+    assert sentence in capsys.readouterr().err
