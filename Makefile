@@ -9,7 +9,7 @@ SOURCES := $(shell find csrc cuda python -type f -not -name '*.pyc') CMakeLists.
 export SOURCE_DATE_EPOCH ?= 315532800
 FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test deep bench dev lint format wheel clean
+.PHONY: demo test deep bench dev lint format wheel cuda clean
 
 demo: .venv/with-viz
 	$(BIN)/baregrad demo
@@ -47,6 +47,13 @@ format: .venv/tools
 	$(BIN)/clang-format -i $(FORMATTED)
 
 wheel: dist/repaired
+
+# The wheel with _cuda in it, for which nvcc has to be here, but no GPU.
+cuda: .venv/tools
+	$(BIN)/pip install -q --group wheel
+	rm -rf build/cuda dist
+	CMAKE_ARGS="$$CMAKE_ARGS -DBAREGRAD_CUDA=ON" $(BIN)/pip wheel -q --no-deps --wheel-dir build/cuda .
+	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/cuda/*.whl
 
 clean:
 	rm -rf .venv .venv-bench .venv-dev build dist

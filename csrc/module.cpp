@@ -73,6 +73,7 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("set_num_threads", &set_thread_count, "count"_a);
   m.def("thread_reason", &thread_count_reason, "Why there are as many threads as there are.");
   m.def("thread_runtime", &thread_runtime, "What starts the threads.");
+  m.attr("CUDA_BUILD") = BAREGRAD_CUDA_BUILD;
   m.def("compiler", [] { return "C++ compiler " __VERSION__; });
   m.def(
       "pool",

@@ -9,6 +9,7 @@
 
 #include "../csrc/dispatch.h"
 #include "../csrc/strided.h"
+#include "device.h"
 
 namespace baregrad {
 namespace {
@@ -17,7 +18,7 @@ void check(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
   cudaGetLastError();  // it is told here: the next call is not to find it again
   if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
-  throw std::runtime_error("[" + std::string(what) + "] " + cudaGetErrorString(error));
+  throw std::runtime_error("[" + std::string(what) + "] " + explain(error));
 }
 
 // The smallest bad place of all calls of one op with one bound since an array was last read.

@@ -21,6 +21,8 @@ const char* name_of(simt::Kind kind) {
 
 namespace py = pybind11;
 
+std::string explain(cudaError_t error) { return cudaGetErrorString(error); }
+
 void bind_device(py::module_& m) {
   using namespace py::literals;
   // Plug-ins with kernels of their own call the simulator that is in this library, so it has to be

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import baregrad as bg
 import pytest
 from baregrad import _cpu
 from baregrad.cases import OPS
@@ -20,7 +21,7 @@ def test_info_says_what_is_here_and_why(capsys: pytest.CaptureFixture[str]) -> N
     for isa in _cpu.available():
         assert isa in said
     assert _cpu.thread_reason() in said
-    assert "no: this build has no CUDA kernels" in said
+    assert str(bg.cuda.why_not() or "yes") in said
     for word in ("GFLOP/s", "GB/s", "MiB kept", "gemm=ladder/0_naive"):
         assert word in said
 

@@ -109,11 +109,6 @@ def test_a_device_is_text_that_knows_its_type(device: str) -> None:
     assert {where: 1}[device] == 1  # type: ignore[index]
 
 
-def test_cuda_is_not_here_and_says_why() -> None:
-    assert not bg.cuda.is_available()
-    assert "this build has no CUDA kernels" in str(bg.cuda.why_not())
-
-
 def test_arrays_travel_by_dlpack_and_array(device: str) -> None:
     x = bg.tensor([1.0, 2.0], device=device)
     if device == "cpu":

@@ -86,7 +86,7 @@ def compile_watched(path: Path, out: Path) -> Path:
     include = ["-I", str(SIMT / "include"), "-I", str(path.parent)]
     half = out.with_suffix(".o")
     # What is copied in one piece is to stay one access.
-    watched = ["-O1", "-g1", "-gdwarf-4", "-fno-tree-sra", "-fsanitize=thread"]
+    watched = ["-O1", "-gdwarf-4", "-g1", "-fno-tree-sra", "-fsanitize=thread"]
     command = [compiler() or "c++", *FLAGS, *watched, *include]
     done = subprocess.run(
         [*command, "-c", str(translated), "-o", str(half)],

@@ -9,6 +9,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 
 UNARY: tuple[str, ...]
 SLOTS: dict[str, str]
+CUDA_BUILD: str
 BINARY: tuple[str, ...]
 COMPARE: tuple[str, ...]
 

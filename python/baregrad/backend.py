@@ -81,8 +81,11 @@ class Backend:
 REFERENCE = Table("reference", reference)
 _BY_NAME: dict[str, Backend] = {}
 _BY_ARRAY: dict[type, Backend] = {}
-_WHY_ABSENT = {"cuda": "this build has no CUDA kernels (a later version brings them)"}
-_EXTENSIONS = {"sim": "baregrad._sim"}  # backends that load at their first use
+_WHY_ABSENT: dict[str, str] = {}
+_EXTENSIONS = {  # backends that load at their first use
+    "sim": "baregrad._sim",
+    "cuda": "baregrad._cuda",
+}
 _warned_large = False
 
 
@@ -120,7 +123,10 @@ def _load(name: str) -> None:
     try:
         extension = importlib.import_module(_EXTENSIONS[name])
     except ImportError as error:
-        _WHY_ABSENT[name] = str(error)
+        _WHY_ABSENT[name] = _cpu.CUDA_BUILD if name == "cuda" else str(error)
+        return
+    if why := getattr(extension, "why_absent", str)():  # there may be no device
+        _WHY_ABSENT[name] = why
         return
     table = Table(name, extension)
     register(
