@@ -1,71 +1,63 @@
-// GEMM by tiles: a block computes kTile x kTile outputs, walking along k. Each step brings one tile
-// of a and one of b into shared memory, where every element is read kTile times; each thread keeps
-// kOutputs x kOutputs sums in registers.
-#include "launch.cuh"
+// GEMM: tiles.cuh, of matrices with any strides. Lanes walk along that axis of an operand whose
+// neighbours are neighbours in memory.
+#include "tiles.cuh"
 
 namespace baregrad {
 namespace {
 
-constexpr int kTile = 64;                // rows and columns of c in a block
-constexpr int kDepth = 16;               // along k in shared memory: 2 x 64 x 16 floats are 8 KiB
-constexpr int kOutputs = 4;              // a thread's square of c: 8 loads for 16 multiply-adds
-constexpr int kSide = kTile / kOutputs;  // 16 x 16 threads
-constexpr int64_t kMostTiles = 1 << 20;  // blocks; each goes on to further tiles
-constexpr int kPad = 1;  // shifts the columns of a, else 16 threads store to one bank
+// bias (n,) -> c (batch, m, n) = alpha sum + beta c + bias
+struct Store {
+  Matrix c;
+  const float* bias;
+  float alpha, beta;
 
-// a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
-__global__ void __launch_bounds__(kSide* kSide)
-    gemm_kernel(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size,
-                float alpha, float beta) {
-  __shared__ float a_tile[kDepth][kTile + kPad], b_tile[kDepth][kTile];
-  const int thread = threadIdx.x, row = thread / kSide, column = thread % kSide;
-  const int64_t rows = divide_up(size.m, kTile), columns = divide_up(size.n, kTile);
-
-  for (int64_t tile = blockIdx.x; tile < size.batch * rows * columns; tile += gridDim.x) {
-    const int64_t batch = tile / (rows * columns);
-    const int64_t i0 = tile / columns % rows * kTile, j0 = tile % columns * kTile;
-    const float* a_batch = a.data + batch * a.batch;
-    const float* b_batch = b.data + batch * b.batch;
-
-    float sum[kOutputs][kOutputs] = {};
-    for (int64_t p0 = 0; p0 < size.k; p0 += kDepth) {
-      for (int e = thread; e < kTile * kDepth; e += kSide * kSide) {
-        const int64_t i = i0 + e / kDepth, p = p0 + e % kDepth;  // neighbours along k in a,
-        a_tile[e % kDepth][e / kDepth] =
-            i < size.m && p < size.k ? a_batch[i * a.row + p * a.col] : 0.f;
-        const int64_t q = p0 + e / kTile, j = j0 + e % kTile;  // along n in b
-        b_tile[e / kTile][e % kTile] =
-            q < size.k && j < size.n ? b_batch[q * b.row + j * b.col] : 0.f;
-      }
-      __syncthreads();
-      for (int p = 0; p < kDepth; ++p)
-        for (int i = 0; i < kOutputs; ++i)
-          for (int j = 0; j < kOutputs; ++j)
-            sum[i][j] += a_tile[p][row + i * kSide] * b_tile[p][column + j * kSide];
-      __syncthreads();  // the next step overwrites the tiles
+  template <int kCount>
+  __device__ void operator()(int64_t batch, int64_t i, int64_t j, const float (&sum)[kCount],
+                             int count) const {
+    float* const out = c.data + batch * c.batch + i * c.row + j * c.col;
+    float v[kCount];
+#pragma unroll
+    for (int e = 0; e < kCount; ++e) {
+      const bool inside = e < count;
+      const float before =
+          inside && beta != 0.f ? beta * out[e * c.col] : 0.f;  // else it may be NaN
+      v[e] = alpha * sum[e] + before + (inside && bias ? bias[j + e] : 0.f);
     }
-
-    for (int i = 0; i < kOutputs; ++i)
-      for (int j = 0; j < kOutputs; ++j) {
-        const int64_t y = i0 + row + i * kSide, x = j0 + column + j * kSide;
-        if (y >= size.m || x >= size.n) continue;
-        float* out = c.data + batch * c.batch + y * c.row + x * c.col;
-        const float before = beta != 0.f ? beta * *out : 0.f;  // with beta 0, c may hold NaN
-        *out = alpha * sum[i][j] + before + (bias ? bias[x] : 0.f);
-      }
+    write(out, v, count, c.col);
   }
+};
+
+template <bool kAlongDepth>
+Strided<kAlongDepth> rows_of(ConstMatrix a, GemmSize size) {
+  return {a.data, a.batch, a.row, a.col, size.m};
+}
+template <bool kAlongDepth>
+Strided<kAlongDepth> columns_of(ConstMatrix b, GemmSize size) {
+  return {b.data, b.batch, b.col, b.row, size.n};
 }
 
 }  // namespace
 
-int64_t gemm_workspace(GemmSize) { return 0; }
+int64_t gemm_workspace(GemmSize size) {
+  return multiply_workspace(true, size.batch, size.m, size.n, size.k);
+}
 
+// a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
-          float beta, void*, cudaStream_t stream) {
-  const int64_t tiles = size.batch * divide_up(size.m, kTile) * divide_up(size.n, kTile);
-  if (tiles == 0) return;  // a grid of no blocks is an error
-  const unsigned blocks = unsigned(tiles < kMostTiles ? tiles : kMostTiles);
-  gemm_kernel<<<blocks, kSide * kSide, 0, stream>>>(a, b, bias, c, size, alpha, beta);
+          float beta, void* workspace, cudaStream_t stream) {
+  const auto run = [&](const auto& rows, const auto& columns) {
+    multiply(rows, columns, Store{c, bias, alpha, beta}, size.batch, size.m, size.n, size.k,
+             static_cast<float*>(workspace), stream);
+  };
+  const bool a_along = a.row != 1, b_along = b.col != 1;
+  if (a_along && b_along)
+    run(rows_of<true>(a, size), columns_of<true>(b, size));
+  else if (a_along)
+    run(rows_of<true>(a, size), columns_of<false>(b, size));
+  else if (b_along)
+    run(rows_of<false>(a, size), columns_of<true>(b, size));
+  else
+    run(rows_of<false>(a, size), columns_of<false>(b, size));
 }
 
 }  // namespace baregrad

@@ -2,6 +2,7 @@
 // Threads that race ahead this way show a missing barrier which turns of equal length would hide.
 #include "block.h"
 
+#include <algorithm>
 #include <chrono>
 
 // No fiber ever moves from one host thread to another, so these may be thread-local.
@@ -79,6 +80,8 @@ void Block::run(uint3 index) {
   blockIdx = index;
   shared_memory_.poison();
   watch_.begin_block(turn_);
+  if (copies_) std::ranges::for_each(async_copies_, &AsyncCopies::clear);
+  copies_ = false;
   live_threads_ = thread_count_;
   arrived_ = {};
   barrier_diverges_ = false;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "async_copies.h"
 #include "counts.h"
 #include "fiber.h"
 #include "schedule.h"
@@ -71,6 +72,12 @@ class Block {
   void* dynamic_shared_array(const Site& declaration);
   void touch(const Touch& touch) { watch_.touch(*this, touch); }
   void fence() { watch_.fence(); }
+  AsyncCopies& async_copies() {
+    copies_ = true;
+    return async_copies_[thread()];
+  }
+  void copy_async(const AsyncCopy& copy);
+  void wait_for_copies(int pending);
   void count(const Touch& touch, bool shared, std::uintptr_t address) {
     if (!counter_.is_on()) return;
     constexpr std::size_t kMost = 16;  // bytes, in one instruction
@@ -109,6 +116,8 @@ class Block {
   void release_barrier();
   bool recall_threads_aside();
 
+  void perform(const AsyncCopy& copy);
+
   // warp.cpp: how lanes meet
   void complete_meeting(Warp& warp, int lane);
   bool answer_active_mask(Warp& warp);
@@ -141,6 +150,9 @@ class Block {
   std::array<uint3, kMaxBlockThreads> thread_indices_;
   std::array<Warp, kMaxBlockWarps> warps_;
   std::array<Fiber*, kMaxBlockThreads> thread_fibers_;
+  std::array<AsyncCopies, kMaxBlockThreads> async_copies_;
+  bool copies_ = false;           // any of them in this block
+  std::vector<AsyncCopy> taken_;  // that happen now: here, as stop() frees nothing
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> free_fibers_;
   Fiber host_;  // where the scheduler runs

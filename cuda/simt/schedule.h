@@ -21,6 +21,11 @@ class Schedule {
   // The block to run as number `turn`, each exactly once.
   std::uint64_t block(std::uint64_t turn) const;
 
+  // Whether a copy that may happen later, cp.async, happens at once: forward never, in reverse always.
+  bool copies_at_once() {
+    return order_ == Order::kReverse || (order_ == Order::kRandom && random() % 2 == 0);
+  }
+
   // Removes from `waiting`, which is not empty, the one whose turn it is.
   int take(Mask& waiting) {
     const int taken = order_ == Order::kForward   ? std::countr_zero(waiting)

@@ -72,6 +72,12 @@ struct BlockVote {
 // What was written before it is seen by who comes, later, to an atomic that this thread comes to.
 [[gnu::visibility("default")]] void fence();
 
+// cp.async and its groups. `watched` says that the caller is.
+[[gnu::visibility("default")]] void copy_async(void* to, const void* from, std::size_t bytes,
+                                               std::size_t read, bool watched);
+[[gnu::visibility("default")]] void commit_copies();
+[[gnu::visibility("default")]] void wait_for_copies(int pending);
+
 // The storage of one __shared__ declaration in the block that calls. `identity` tells declarations
 // of equal names apart.
 [[gnu::visibility("default")]] void* shared_array(const Site& declaration, const void* identity,

@@ -29,9 +29,10 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-// Of a function that the simulator brings, or the C++ library.
+// Of a function that the simulator brings, or the C++ library, or of one instruction.
 bool is_no_kernel(std::string_view line) {
-  return line.starts_with("/usr/") || line.find("/simt/include/") != std::string_view::npos ||
+  return line.starts_with("/usr/") || line.find("/ptx.h:") != std::string_view::npos ||
+         line.find("/simt/include/") != std::string_view::npos ||
          line.find("/include/simt/") != std::string_view::npos;
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -129,25 +130,44 @@ def for_simulator(source: Path, fill: str = "") -> str:
 
     With what `fill` needs before it, and that behind.
     """
-    place = spec_from_file_location("baregrad_translate", DEVICE / "simt" / "translate.py")
-    assert place is not None
-    assert place.loader is not None
-    translate: Any = module_from_spec(place)
-    place.loader.exec_module(translate)
     files = [source.resolve()]
     if "plain::" in fill:
         files.insert(0, DEVICE / "plain.cuh")
     try:
-        texts = [translate.translate(file.read_text(), str(file)) for file in files]
+        texts = [_translator().translate(file.read_text(), str(file)) for file in files]
     except ValueError as error:
         raise ValueError(f"[use] {error}") from error
     return "\n".join([*texts, '#line 1 "what fills the table"', fill])
 
 
+@cache
+def _translator() -> Any:
+    place = spec_from_file_location("baregrad_translate", DEVICE / "simt" / "translate.py")
+    assert place is not None
+    assert place.loader is not None
+    module = module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
+@cache
+def _device_headers() -> Path:
+    """A folder of the headers in cuda/kernels, translated."""
+    folder = _place() / "kernels"
+    folder.mkdir()
+    for header in (DEVICE / "kernels").glob("*.cuh"):
+        text = _translator().translate(header.read_text(), str(header))
+        (folder / header.name).write_text(text)
+    return folder
+
+
 def device_flags(source: Path, seen: bool) -> list[str]:
     """How a .cu is compiled for the simulator, which sees every access or not."""
     how = (*_WATCHED, *(() if "clang" in compiler("[use]")[0] else _NOT_BY_CLANG))
-    folders = (DEVICE / "simt" / "include", DEVICE / "kernels", HEADERS, source.resolve().parent)
+    folders = (
+        *(DEVICE / "simt" / "include", _device_headers(), DEVICE / "kernels"),
+        *(HEADERS, source.resolve().parent),
+    )
     includes = [word for folder in folders for word in ("-I", str(folder))]
     before = ("-include", "cuda_runtime.h", "-include", str(HEADERS / "kernels.h"))
     return [*_DEVICE_FLAGS, *(how if seen else _PLAIN), *includes, *before]

@@ -92,9 +92,11 @@ def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
 def compile_cuda(fault: Fault, folder: Path, _: Path) -> Path:
     kernels, source = SOURCES / "cuda" / "kernels", folder / f"{fault.op}.cu"
     planted = folder / f"{fault.shared}.cuh" if fault.shared else source
-    for file in {source, planted}:
-        shutil.copy(kernels / file.name, file)
+    for file in (source, *kernels.glob("*.cuh")):
+        shutil.copy(kernels / file.name, folder / file.name)
     plant(planted, fault.right, fault.wrong)
+    for header in folder.glob("*.cuh"):
+        translate_cu(header, header)
     with source.open("a") as text:
         fills = " ".join(f"table->{slot} = baregrad::{slot};" for slot in slots(fault.op))
         text.write(f"\nvoid baregrad_plugin(baregrad::Kernels* table) {{ {fills} }}\n")
@@ -102,7 +104,7 @@ def compile_cuda(fault: Fault, folder: Path, _: Path) -> Path:
         [translate_cu(source, folder / "plugin.cpp")],
         folder / "plugin.so",
         *("-I", str(SIMT / "include"), "-I", str(folder), "-I", str(kernels)),
-        "-Wno-unused-parameter",
+        *("-Wno-unused-parameter", "-Wno-unknown-pragmas"),
     )
 
 

@@ -122,6 +122,10 @@ _shapes = [
     Windows(36, 17, 5, 40, (3, 3), o=33, padding=(1, 1)),
     Windows(16, 24, 9, 6, (2, 3), o=40, stride=(2, 1), padding=(1, 2), dilation=(1, 2)),
     Windows(13, 36, 4, 5, (3, 3), o=70, padding=(1, 1), groups=2),
+    # So many outputs, pixels and weights that a device has larger tiles for them.
+    Windows(9, 2, 63, 64, (1, 1), o=70),
+    Windows(9, 70, 63, 64, (1, 1), o=2),
+    Windows(1, 1500, 1, 1, (1, 1), o=1490),
 ]
 _kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]

@@ -108,6 +108,8 @@ tests = [
     case(49, 401, 17),  # several tasks of rows and of columns
     case(1, 4_200_001, 1),  # more tiles in a row than a CUDA grid has in its second dimension
     case(29, 37, 1024),
+    # So many outputs that a device has larger tiles: in both directions, in each of them.
+    *(case(*size) for size in ((1500, 1499, 19), (60, 36_500, 11), (36_500, 60, 11))),
     case(5, 1100, 130),  # few rows, by runs of columns
     case(1030, 3, 130),  # few columns
     *map(_plain, (case(15, 33, 17), case(3, 70, 33), case(70, 3, 33), case(29, 37, 530))),

@@ -14,6 +14,13 @@
 #define __launch_bounds__(...)
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
+#if defined(__SANITIZE_THREAD__)
+#define SIMT_IS_WATCHED true
+#elif defined(__has_feature)
+#define SIMT_IS_WATCHED __has_feature(thread_sanitizer)
+#else
+#define SIMT_IS_WATCHED false
+#endif
 // __shared__ and __noinline__ are left to translate.py: the first is more than an attribute, and
 // the C library spells one of its own attributes like the second.
 
@@ -112,6 +119,16 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = warpSize,
 inline void __threadfence_block() { simt::fence(); }
 inline void __threadfence() { simt::fence(); }
 inline void __threadfence_system() { simt::fence(); }
+
+namespace simt {
+
+// In every caller, so that each says for itself whether it is watched.
+[[gnu::always_inline]] inline void copy_async(void* to, const void* from, std::size_t bytes,
+                                              std::size_t read) {
+  copy_async(to, from, bytes, read, SIMT_IS_WATCHED);
+}
+
+}  // namespace simt
 
 inline void __nanosleep(unsigned, simt::Location here = simt::Location::current()) {
   simt::stand_aside({"__nanosleep", here});

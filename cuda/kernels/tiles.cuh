@@ -1,0 +1,259 @@
+#pragma once
+#include "../ptx.h"
+#include "launch.cuh"
+
+// The product behind gemm and conv2d, c (m, n) = a (m, k) b (k, n), where an operand is whatever says
+// where its elements are: a convolution reads its windows without writing them down first (implicit
+// GEMM; Chetlur et al. 2014, cuDNN).
+//
+// A block of 16 x 16 threads computes a tile of c. Along k it goes in steps of kDepth; tiles of a and b
+// arrive in shared memory kStages - 1 steps ahead of their use (cp.async), and a thread keeps 4 x 4 sums
+// for each 64 x 64 of the tile in registers. Where c has too few tiles for a device, k is cut
+// into splits, whose sums a second kernel adds up, always in the same order.
+namespace baregrad {
+
+constexpr int kSide = 16, kTileThreads = kSide * kSide;
+constexpr int kDepth = 8, kStages = 4;
+constexpr int kFloats = 4;                 // in one access to memory
+constexpr int kPart = kSide * kFloats;     // of a tile's rows, or columns: 4 for each thread
+constexpr int kTilePad = 4;                // so that lanes that walk along k write to all banks
+constexpr int64_t kEnoughTiles = 2 * 132;  // blocks for every processor of a large device
+constexpr int64_t kLeastSplit = 16 * kDepth;
+
+// What an operand is, for rows of a and for columns of b alike:
+//   struct Row, Step    what is known of place i along m or n, and of place p along k
+//   Row row(int64_t i), Step step(int64_t p)
+//   const float* at(Row, Step)      nullptr for 0
+//   void advance(int64_t s)         to batch s
+//   const float* data               any address
+//   static constexpr bool kAlongDepth     neighbours in memory are neighbours along k
+//   static constexpr bool kIsLean         few registers: a thread may have 8 x 8 sums
+
+// Of a matrix in memory: element (i, p) is data[i along_rows + p along_k].
+template <bool kLanesAlongDepth>
+struct Strided {
+  static constexpr bool kAlongDepth = kLanesAlongDepth, kIsLean = true;
+  const float* data;
+  int64_t batch, along_rows, along_k, rows;
+
+  struct Row {
+    const float* data;
+  };
+  struct Step {
+    int64_t offset;
+  };
+  __device__ Row row(int64_t i) const { return {i < rows ? data + i * along_rows : nullptr}; }
+  __device__ Step step(int64_t p) const { return {p * along_k}; }
+  __device__ const float* at(Row row, Step step) const {
+    return row.data ? row.data + step.offset : nullptr;
+  }
+  __device__ void advance(int64_t s) { data += s * batch; }
+};
+
+// v to its place, at once if it is 4 neighbours.
+template <int kCount>
+__device__ inline void write(float* out, const float (&v)[kCount], int count, int64_t step = 1) {
+  if constexpr (kCount == kFloats)
+    if (count == kFloats && step == 1 && reinterpret_cast<uintptr_t>(out) % sizeof(float4) == 0) {
+      *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
+      return;
+    }
+#pragma unroll
+  for (int e = 0; e < kCount; ++e)
+    if (e < count) out[e * step] = v[e];
+}
+
+// How c is cut up.
+struct Tiling {
+  int64_t batch, m, n, k;
+  int height, width;  // of a tile
+  int rows, columns;  // of tiles
+  int splits;         // of k
+  int64_t depth;      // of a split, a multiple of kDepth
+  float* partial;     // (splits, batch, m, n), if there are several splits
+};
+
+// Brings the tile of one operand to shared memory, its rows (kTile) by its places along k.
+template <int kTile, class Operand>
+struct Loader {
+  static constexpr int kEach = kTile * kDepth / kTileThreads;  // elements for each thread
+  static constexpr bool kAlong = Operand::kAlongDepth;
+  static constexpr int kRows = kAlong ? kEach : 1, kSteps = kAlong ? 1 : kEach;
+  static constexpr int kPitch = kTile + kTilePad;
+
+  Operand operand;
+  typename Operand::Row rows[kRows];
+  int thread;
+
+  __device__ Loader(const Operand& operand, int64_t first) : operand(operand), thread(threadIdx.x) {
+    for (int r = 0; r < kRows; ++r) rows[r] = operand.row(first + row_of(r));
+  }
+  __device__ int row_of(int r) const {
+    return kAlong ? thread / kDepth + r * (kTileThreads / kDepth) : thread % kTile;
+  }
+  __device__ int depth_of(int s) const {
+    return kAlong ? thread % kDepth : thread / kTile + s * (kTileThreads / kTile);
+  }
+  // Places [p, p + kDepth) along k, of which those from `end` on are 0.
+  __device__ void load(float (&tile)[kDepth][kPitch], int64_t p, int64_t end) const {
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s) {
+      const int depth = depth_of(s);
+      const auto step = operand.step(p + depth);
+#pragma unroll
+      for (int r = 0; r < kRows; ++r) {
+        const float* const from = operand.at(rows[r], step);
+        const bool inside = from && p + depth < end;
+        ptx::copy_async(&tile[depth][row_of(r)], inside ? from : operand.data, inside);
+      }
+    }
+  }
+};
+
+// 4 neighbours in shared memory.
+__device__ inline void read_four(const float* from, float (&to)[kFloats]) {
+  const float4 v = *reinterpret_cast<const float4*>(from);
+  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+}
+
+// Batch s: store(s, i, j, v, count) is given c[i, j + e] = v[e] for e < count <= 4.
+template <int kM, int kN, class A, class B, class Store>
+__global__ void __launch_bounds__(kTileThreads, 2)
+    multiply_kernel(A a, B b, Store store, Tiling tiling) {
+  __shared__ __align__(16) float a_tile[kStages][kDepth][kM + kTilePad];
+  __shared__ __align__(16) float b_tile[kStages][kDepth][kN + kTilePad];
+  constexpr int kRowParts = kM / kPart, kColumnParts = kN / kPart;
+
+  // Blocks that run at the same time share rows and columns: 8 rows of tiles at a time.
+  const int tiles = tiling.rows * tiling.columns, block = blockIdx.x;
+  const int tile = block % tiles, split = block / tiles % tiling.splits;
+  const int batch = block / tiles / tiling.splits;
+  constexpr int kBand = 8;
+  const int band = tile / (kBand * tiling.columns);
+  const int height = min(kBand, tiling.rows - band * kBand);
+  const int place = tile - band * kBand * tiling.columns;
+  const int tile_row = band * kBand + place % height, tile_column = place / height;
+
+  a.advance(batch);
+  b.advance(batch);
+  const Loader<kM, A> load_a(a, int64_t(tile_row) * kM);
+  const Loader<kN, B> load_b(b, int64_t(tile_column) * kN);
+  const int64_t begin = split * tiling.depth, end = min(begin + tiling.depth, tiling.k);
+  const auto load = [&](int stage, int64_t p) {
+    if (p < end) {
+      load_a.load(a_tile[stage], p, end);
+      load_b.load(b_tile[stage], p, end);
+    }
+    ptx::commit_copies();  // an empty group too, so that as many wait
+  };
+
+  const int row = threadIdx.x / kSide * kFloats, column = threadIdx.x % kSide * kFloats;
+  float sum[kRowParts][kFloats][kColumnParts][kFloats] = {};
+  for (int s = 0; s < kStages - 1; ++s) load(s, begin + s * kDepth);
+  int stage = 0;
+  for (int64_t p = begin; p < end; p += kDepth) {
+    ptx::wait_for_copies<kStages - 2>();
+    __syncthreads();  // everybody's copies are there, and the stage before is free
+    load((stage + kStages - 1) % kStages, p + (kStages - 1) * kDepth);
+#pragma unroll 2  // more would take more than 128 registers
+    for (int d = 0; d < kDepth; ++d) {
+      float x[kRowParts][kFloats], y[kColumnParts][kFloats];
+#pragma unroll
+      for (int r = 0; r < kRowParts; ++r) read_four(&a_tile[stage][d][r * kPart + row], x[r]);
+#pragma unroll
+      for (int c = 0; c < kColumnParts; ++c) read_four(&b_tile[stage][d][c * kPart + column], y[c]);
+#pragma unroll
+      for (int r = 0; r < kRowParts; ++r)
+#pragma unroll
+        for (int i = 0; i < kFloats; ++i)
+#pragma unroll
+          for (int c = 0; c < kColumnParts; ++c)
+#pragma unroll
+            for (int j = 0; j < kFloats; ++j) sum[r][i][c][j] += x[r][i] * y[c][j];
+    }
+    stage = (stage + 1) % kStages;
+  }
+
+#pragma unroll
+  for (int r = 0; r < kRowParts; ++r)
+#pragma unroll
+    for (int i = 0; i < kFloats; ++i)
+#pragma unroll
+      for (int c = 0; c < kColumnParts; ++c) {
+        const int64_t y = int64_t(tile_row) * kM + r * kPart + row + i;
+        const int64_t x = int64_t(tile_column) * kN + c * kPart + column;
+        if (y >= tiling.m || x >= tiling.n) continue;
+        const int count = int(min(int64_t(kFloats), tiling.n - x));
+        if (tiling.splits == 1) {
+          store(batch, y, x, sum[r][i][c], count);
+        } else {
+          const int64_t from = ((split * tiling.batch + batch) * tiling.m + y) * tiling.n + x;
+          write(tiling.partial + from, sum[r][i][c], count);
+        }
+      }
+}
+
+// partial (splits, batch, m, n) -> c
+template <class Store>
+__global__ void __launch_bounds__(kThreads) add_splits_kernel(Store store, Tiling tiling) {
+  const int64_t outputs = tiling.batch * tiling.m * tiling.n;
+  for (int64_t q = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; q < outputs;
+       q += int64_t(gridDim.x) * blockDim.x) {
+    float sum[1] = {};
+    for (int64_t s = 0; s < tiling.splits; ++s) sum[0] += tiling.partial[s * outputs + q];
+    const int64_t row = q / tiling.n;
+    store(row / tiling.m, row % tiling.m, q % tiling.n, sum, 1);
+  }
+}
+
+// The side of a tile for so many rows, or columns, of so many outputs: 128 where these are enough.
+inline int tile_side(int64_t length, int64_t outputs) {
+  return length > kPart && outputs >= kEnoughTiles * 128 * 128 / 2 ? 2 * kPart : kPart;
+}
+
+inline Tiling tiling_of(bool is_lean, int64_t batch, int64_t m, int64_t n, int64_t k,
+                        float* partial) {
+  const int height = tile_side(m, batch * m * n);
+  const int width = is_lean || height == kPart ? tile_side(n, batch * m * n) : kPart;
+  Tiling t = {
+      batch, m, n,      k, height, width, int(divide_up(m, height)), int(divide_up(n, width)),
+      1,     0, partial};
+  const int64_t tiles = batch * t.rows * t.columns;
+  int64_t splits = 1;
+  if (tiles > 0 && tiles < kEnoughTiles / 2) {
+    const int64_t wanted = kEnoughTiles / tiles, most = k / kLeastSplit;
+    splits = wanted < most ? wanted : most > 1 ? most : 1;
+  }
+  t.depth = divide_up(divide_up(k, splits), kDepth) * kDepth;
+  t.splits = k > 0 ? int(divide_up(k, t.depth)) : 1;
+  return t;
+}
+
+// Bytes of `partial`: none where c has enough tiles, and never more than those of 264 tiles.
+inline int64_t multiply_workspace(bool is_lean, int64_t batch, int64_t m, int64_t n, int64_t k) {
+  const Tiling t = tiling_of(is_lean, batch, m, n, k, nullptr);
+  return t.splits == 1 ? 0 : t.splits * batch * m * n * int64_t(sizeof(float));
+}
+
+// c = a b on a stream.
+template <class A, class B, class Store>
+void multiply(const A& a, const B& b, const Store& store, int64_t batch, int64_t m, int64_t n,
+              int64_t k, float* partial, cudaStream_t stream) {
+  constexpr bool kIsLean = A::kIsLean && B::kIsLean;
+  const Tiling t = tiling_of(kIsLean, batch, m, n, k, partial);
+  const unsigned blocks = unsigned(batch * t.rows * t.columns * t.splits);
+  if (blocks == 0) return;  // a grid of no blocks is an error
+  constexpr int kLong = 2 * kPart, kWidest = kIsLean ? kLong : kPart;
+  if (t.height == kLong && t.width == kLong)
+    multiply_kernel<kLong, kWidest><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+  else if (t.height == kLong)
+    multiply_kernel<kLong, kPart><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+  else if (t.width == kLong)
+    multiply_kernel<kPart, kLong><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+  else
+    multiply_kernel<kPart, kPart><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+  if (t.splits > 1)
+    add_splits_kernel<<<blocks_for(batch * m * n, kThreads), kThreads, 0, stream>>>(store, t);
+}
+
+}  // namespace baregrad
