@@ -263,3 +263,20 @@ def test_sim_is_plain_watched_or_counted() -> None:
         ValueError, match=r"\[use\] sim is 'fast', expected plain, watched or counted"
     ):
         bg.use(sim="fast")
+
+
+@needs_sim
+@pytest.mark.parametrize("first", [0, 1, 2, 4])
+def test_arrays_that_begin_anywhere_are_not_read_by_vectors(first: int) -> None:
+    sim = backend.device("sim")
+    x = np.random.default_rng(0).standard_normal(1030, np.float32)
+    with bg.use(sim="watched"):
+        there = sim.from_numpy(x)[first:]
+        np.testing.assert_array_equal(sim.table.add(there, there).numpy(), 2 * x[first:])
+        np.testing.assert_array_equal(
+            sim.table.relu_forward(there).numpy(), np.maximum(x[first:], 0)
+        )
+        rows = sim.from_numpy(x.reshape(103, 10))[:, first:6]
+        product = sim.table.gemm(rows, rows.mT).numpy()
+    want = x.reshape(103, 10)[:, first:6]
+    np.testing.assert_allclose(product, want @ want.T, rtol=1e-4, atol=1e-4)

@@ -20,6 +20,16 @@ __device__ inline double power(double base, int64_t exponent) {
   return result;
 }
 
+// One element: param, m and v as they become.
+__device__ inline void update(float& param, float grad, float& m, float& v, const Adam& adam,
+                              float rate, float correction2, float keep, float decay) {
+  param *= keep;
+  const float g = adam.decoupled ? grad : grad + decay * param;
+  m = adam.beta1 * m + adam.rest1 * g;
+  v = adam.beta2 * v + adam.rest2 * g * g;
+  param -= rate * m / (sqrtf(v * correction2) + adam.epsilon);
+}
+
 // grad (n,), learning_rate (1,), step (1,) -> param, m, v (n,) of every tensor, in place
 __global__ void adam_step_kernel(SomeTensors<AdamTensor> some, const float* learning_rate,
                                  const int64_t* step, Adam adam) {
@@ -33,14 +43,24 @@ __global__ void adam_step_kernel(SomeTensors<AdamTensor> some, const float* lear
   }
   __syncthreads();
   const AdamTensor& tensor = some.tensor[blockIdx.y];
-  const int64_t stride = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < tensor.n; i += stride) {
-    const float param = tensor.param[i] * keep;
-    const float g = adam.decoupled ? tensor.grad[i] : tensor.grad[i] + decay * param;
-    const float m = tensor.m[i] = adam.beta1 * tensor.m[i] + adam.rest1 * g;
-    const float v = tensor.v[i] = adam.beta2 * tensor.v[i] + adam.rest2 * g * g;
-    tensor.param[i] = param - rate * m / (sqrtf(v * correction2) + adam.epsilon);
-  }
+  for_fours(
+      tensor.n, are_aligned(tensor.param, tensor.grad, tensor.m, tensor.v),
+      [&](int64_t i) {
+        float param[kFour], grad[kFour], m[kFour], v[kFour];
+        read_four(tensor.param + i, param);
+        read_four(tensor.grad + i, grad);
+        read_four(tensor.m + i, m);
+        read_four(tensor.v + i, v);
+        for (int e = 0; e < kFour; ++e)
+          update(param[e], grad[e], m[e], v[e], adam, rate, correction2, keep, decay);
+        write_four(tensor.param + i, param);
+        write_four(tensor.m + i, m);
+        write_four(tensor.v + i, v);
+      },
+      [&](int64_t i) {
+        update(tensor.param[i], tensor.grad[i], tensor.m[i], tensor.v[i], adam, rate, correction2,
+               keep, decay);
+      });
 }
 
 }  // namespace

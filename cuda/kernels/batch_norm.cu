@@ -5,11 +5,6 @@
 namespace baregrad {
 namespace {
 
-// Where element i of the n s of a channel is.
-__device__ inline int64_t place_of(int64_t i, int64_t channel, int64_t c, int64_t s) {
-  return (i / s * c + channel) * s + i % s;
-}
-
 // x (n, c, s), weight, bias (c,) -> out (n, c, s), mean, var (c,)
 __global__ void batch_norm_forward_kernel(const float* x, const float* weight, const float* bias,
                                           float* out, float* mean, float* var, int64_t n, int64_t c,
@@ -17,11 +12,12 @@ __global__ void batch_norm_forward_kernel(const float* x, const float* weight, c
   __shared__ double sums[kWarps];
   const int64_t count = n * s;
   for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
+    const Channel here = {channel, c, s};
     RunningSum sum, squares;
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum.add(x[place_of(i, channel, c, s)]);
+    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum.add(x[here.place(i)]);
     const float m = float(block_sum(sum.get(), sums) / double(count));
     for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const float away = x[place_of(i, channel, c, s)] - m;
+      const float away = x[here.place(i)] - m;
       squares.add(away * away);
     }
     const double v = block_sum(squares.get(), sums) / double(count);
@@ -31,7 +27,7 @@ __global__ void batch_norm_forward_kernel(const float* x, const float* weight, c
     }
     const float factor = float(weight[channel] / sqrt(v + epsilon)), shift = bias[channel];
     for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = place_of(i, channel, c, s);
+      const int64_t place = here.place(i);
       out[place] = (x[place] - m) * factor + shift;
     }
   }
@@ -45,11 +41,12 @@ __global__ void batch_norm_backward_kernel(const float* x, const float* dout, co
   __shared__ double sums[kWarps];
   const int64_t count = n * s;
   for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
+    const Channel here = {channel, c, s};
     const double r = 1 / sqrt(var[channel] + epsilon);
     const float m = mean[channel];
     RunningSum douts, products;
     for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = place_of(i, channel, c, s);
+      const int64_t place = here.place(i);
       douts.add(dout[place]);
       products.add(dout[place] * (x[place] - m));
     }
@@ -61,7 +58,7 @@ __global__ void batch_norm_backward_kernel(const float* x, const float* dout, co
     const float factor = float(weight[channel] * r), dout_mean = float(sum / double(count));
     const float slope = float(r * product / double(count));
     for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = place_of(i, channel, c, s);
+      const int64_t place = here.place(i);
       dx[place] = factor * (dout[place] - dout_mean - (x[place] - m) * slope);
     }
   }

@@ -1,29 +1,43 @@
 // Bias and activation in one pass over what a product left; back, a block takes one channel, so that
 // dx and dbias come of one pass too.
 #include "activations.cuh"
+#include "fours.cuh"
 #include "sums.cuh"
 
 namespace baregrad {
 namespace {
 
-// x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias)
-template <class Kind>
+// x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias). Index is as wide as n c s needs.
+template <class Kind, class Index>
 __global__ void bias_activation_forward_kernel(const float* x, const float* bias, float* out,
-                                               int64_t n, int64_t c, int64_t s) {
-  const int64_t stride = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n * c * s; i += stride)
-    out[i] = Kind::forward(x[i] + bias[i / s % c], 0.f);
+                                               int64_t total, Index c, Index s) {
+  const bool pixels = s % kFour == 0, channels = s == 1 && c % kFour == 0;
+  for_fours(
+      total, are_aligned(x, bias, out) && (pixels || channels),
+      [&](int64_t i) {
+        const Index channel = Index(i) / s % c;
+        float v[kFour], shift[kFour];
+        read_four(x + i, v);
+        if (channels)
+          read_four(bias + channel, shift);
+        else
+          for (float& each : shift) each = bias[channel];
+        for (int e = 0; e < kFour; ++e) v[e] = Kind::forward(v[e] + shift[e], 0.f);
+        write_four(out + i, v);
+      },
+      [&](int64_t i) { out[i] = Kind::forward(x[i] + bias[Index(i) / s % c], 0.f); });
 }
 
-// saved, dout (n, c, s) -> dx (n, c, s), dbias (c,)
+// saved, dout (n, c, s) -> dx (n, c, s), dbias (c,), a block for a channel
 template <class Kind>
 __global__ void bias_activation_backward_kernel(const float* saved, const float* dout, float* dx,
                                                 float* dbias, int64_t n, int64_t c, int64_t s) {
   __shared__ double sums[kWarps];
   for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
+    const Channel here = {channel, c, s};
     RunningSum running;
     for (int64_t i = threadIdx.x; i < n * s; i += kThreads) {
-      const int64_t place = (i / s * c + channel) * s + i % s;
+      const int64_t place = here.place(i);
       const float d = Kind::backward(saved[place], dout[place], 0.f);
       dx[place] = d;
       running.add(d);
@@ -33,21 +47,56 @@ __global__ void bias_activation_backward_kernel(const float* saved, const float*
   }
 }
 
+// The same for s = 1, a block for kWarp channels, which are neighbours in memory
+template <class Kind>
+__global__ void bias_activation_backward_rows_kernel(const float* saved, const float* dout,
+                                                     float* dx, float* dbias, int64_t n,
+                                                     int64_t c) {
+  __shared__ double sums[kWarps][kWarp];
+  const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
+  for (int64_t first = int64_t(blockIdx.x) * kWarp; first < c;
+       first += int64_t(gridDim.x) * kWarp) {
+    const int64_t channel = first + lane;
+    RunningSum running;
+    for (int64_t i = warp; i < n && channel < c; i += kWarps) {
+      const int64_t place = i * c + channel;
+      const float d = Kind::backward(saved[place], dout[place], 0.f);
+      dx[place] = d;
+      running.add(d);
+    }
+    sums[warp][lane] = running.get();
+    __syncthreads();
+    double total = 0;
+    for (int w = 0; w < kWarps; ++w) total += sums[w][lane];
+    if (warp == 0 && channel < c) dbias[channel] = float(total);
+    __syncthreads();  // the next channels' sums overwrite these
+  }
+}
+
 template <class Kind>
 void forward(const float* x, const float* bias, float* out, int64_t n, int64_t c, int64_t s,
              cudaStream_t stream) {
-  if (n * c * s == 0) return;  // a grid of no blocks is an error
-  const unsigned blocks = blocks_for(n * c * s, kThreads);
-  bias_activation_forward_kernel<Kind><<<blocks, kThreads, 0, stream>>>(x, bias, out, n, c, s);
+  const int64_t total = n * c * s;
+  if (total == 0) return;  // a grid of no blocks is an error
+  const unsigned blocks = blocks_for_fours(total);
+  if (total >> 31 == 0)
+    bias_activation_forward_kernel<Kind>
+        <<<blocks, kThreads, 0, stream>>>(x, bias, out, total, uint32_t(c), uint32_t(s));
+  else
+    bias_activation_forward_kernel<Kind>
+        <<<blocks, kThreads, 0, stream>>>(x, bias, out, total, c, s);
 }
 
 template <class Kind>
 void backward(const float* saved, const float* dout, float* dx, float* dbias, int64_t n, int64_t c,
               int64_t s, cudaStream_t stream) {
   if (c == 0) return;
-  const unsigned blocks = blocks_for(c, 1);
-  bias_activation_backward_kernel<Kind>
-      <<<blocks, kThreads, 0, stream>>>(saved, dout, dx, dbias, n, c, s);
+  if (s == 1)
+    bias_activation_backward_rows_kernel<Kind>
+        <<<blocks_for(c, kWarp), kThreads, 0, stream>>>(saved, dout, dx, dbias, n, c);
+  else
+    bias_activation_backward_kernel<Kind>
+        <<<blocks_for(c, 1), kThreads, 0, stream>>>(saved, dout, dx, dbias, n, c, s);
 }
 
 }  // namespace

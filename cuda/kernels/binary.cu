@@ -1,4 +1,5 @@
 // Elementwise arithmetic of two arrays that broadcast: a formula per kind, and one kernel for all.
+#include "fours.cuh"
 #include "strided.cuh"
 
 namespace baregrad {
@@ -39,11 +40,21 @@ __global__ void binary_kernel(const float* a, Strides a_strides, const float* b,
     out[i] = Kind::of(a[offset_of(i, extents, a_strides)], b[offset_of(i, extents, b_strides)]);
 }
 
+// a, b (n,) -> out (n,)
+template <class Kind>
+__global__ void binary_side_by_side_kernel(const float* a, const float* b, float* out, int64_t n) {
+  map(n, out, a, b, [](float x, float y) { return Kind::of(x, y); });
+}
+
 template <class Kind>
 void launch(const float* a, const Strides& a_strides, const float* b, const Strides& b_strides,
             float* out, const Extents& extents, cudaStream_t stream) {
   const int64_t n = elements(extents);
   if (n == 0) return;  // a grid of no blocks is an error
+  if (extents.rank == 1 && a_strides.step[0] == 1 && b_strides.step[0] == 1) {
+    binary_side_by_side_kernel<Kind><<<blocks_for_fours(n), kThreads, 0, stream>>>(a, b, out, n);
+    return;
+  }
   binary_kernel<Kind><<<blocks_for(n, kThreads), kThreads, 0, stream>>>(a, a_strides, b, b_strides,
                                                                         out, extents, n);
 }

@@ -1,12 +1,12 @@
 // Random numbers that depend on their place alone: Philox4x32-10 (Salmon et al., 2011). A thread
 // makes a block of four.
-#include "launch.cuh"
+#include "fours.cuh"
 
 namespace baregrad {
 namespace {
 
 constexpr int kRounds = 10;
-constexpr int kWords = 4;  // of a block
+constexpr int kWords = kFour;  // of a block
 
 struct Words {
   uint32_t word[kWords];
@@ -31,13 +31,23 @@ __device__ inline Words words_of(const int64_t* state, int64_t block) {
 // The upper 24 bits: as many as a float holds.
 __device__ inline float uniform(uint32_t word) { return float(word >> 8) * 0x1p-24f; }
 
+__device__ inline bool is_whole(int64_t block, int64_t n) { return (block + 1) * kWords <= n; }
+
+// v to the places of a block, of which the last may be less than four.
+__device__ inline void store(float* out, int64_t block, const float (&v)[kWords], int64_t n) {
+  if (is_whole(block, n) && are_aligned(out)) return write_four(out + block * kWords, v);
+  for (int w = 0; w < kWords; ++w)
+    if (block * kWords + w < n) out[block * kWords + w] = v[w];
+}
+
 // state (2,) -> out (n,)
 __global__ void philox_uniform_kernel(const int64_t* state, float* out, int64_t n) {
   const int64_t stride = int64_t(gridDim.x) * blockDim.x;
   for (int64_t b = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; b * kWords < n; b += stride) {
     const Words words = words_of(state, b);
-    for (int w = 0; w < kWords && b * kWords + w < n; ++w)
-      out[b * kWords + w] = uniform(words.word[w]);
+    float v[kWords];
+    for (int w = 0; w < kWords; ++w) v[w] = uniform(words.word[w]);
+    store(out, b, v, n);
   }
 }
 
@@ -46,13 +56,15 @@ __global__ void philox_normal_kernel(const int64_t* state, float* out, int64_t n
   const int64_t stride = int64_t(gridDim.x) * blockDim.x;
   for (int64_t b = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; b * kWords < n; b += stride) {
     const Words words = words_of(state, b);
-    for (int w = 0; w < kWords && b * kWords + w < n; w += 2) {
+    float v[kWords];
+    for (int w = 0; w < kWords; w += 2) {
       const float r = sqrtf(-2.f * logf(uniform(words.word[w]) + 0x1p-24f));
       float sine, cosine;
       sincospif(2.f * uniform(words.word[w + 1]), &sine, &cosine);
-      out[b * kWords + w] = r * cosine;
-      if (b * kWords + w + 1 < n) out[b * kWords + w + 1] = r * sine;
+      v[w] = r * cosine;
+      v[w + 1] = r * sine;
     }
+    store(out, b, v, n);
   }
 }
 
@@ -62,10 +74,13 @@ __global__ void philox_dropout_kernel(const float* x, const int64_t* state, floa
   const int64_t stride = int64_t(gridDim.x) * blockDim.x;
   for (int64_t b = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; b * kWords < n; b += stride) {
     const Words words = words_of(state, b);
-    for (int w = 0; w < kWords && b * kWords + w < n; ++w) {
-      const int64_t i = b * kWords + w;
-      out[i] = words.word[w] >> 8 >= least_kept ? x[i] * scale : 0.f;
-    }
+    float v[kWords] = {};
+    if (is_whole(b, n) && are_aligned(x))
+      read_four(x + b * kWords, v);
+    else
+      for (int w = 0; w < kWords && b * kWords + w < n; ++w) v[w] = x[b * kWords + w];
+    for (int w = 0; w < kWords; ++w) v[w] = words.word[w] >> 8 >= least_kept ? v[w] * scale : 0.f;
+    store(out, b, v, n);
   }
 }
 

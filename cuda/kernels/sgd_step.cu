@@ -8,13 +8,28 @@ namespace {
 __global__ void sgd_step_kernel(SomeTensors<SgdTensor> some, const float* learning_rate,
                                 float momentum, float decay, bool nesterov) {
   const SgdTensor& tensor = some.tensor[blockIdx.y];
-  const int64_t stride = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < tensor.n; i += stride) {
-    const float g = tensor.grad[i] + decay * tensor.param[i];
-    float v = g;
-    if (tensor.velocity) tensor.velocity[i] = v = momentum * tensor.velocity[i] + g;
-    tensor.param[i] -= *learning_rate * (nesterov ? g + momentum * v : v);
-  }
+  const float rate = *learning_rate;
+  const auto update = [=](float& param, float grad, float& velocity, bool first) {
+    const float g = grad + decay * param;
+    velocity = first ? g : momentum * velocity + g;
+    param -= rate * (nesterov ? g + momentum * velocity : velocity);
+  };
+  for_fours(
+      tensor.n, are_aligned(tensor.param, tensor.grad, tensor.velocity),
+      [&](int64_t i) {
+        float param[kFour], grad[kFour], velocity[kFour] = {};
+        read_four(tensor.param + i, param);
+        read_four(tensor.grad + i, grad);
+        if (tensor.velocity) read_four(tensor.velocity + i, velocity);
+        for (int e = 0; e < kFour; ++e) update(param[e], grad[e], velocity[e], !tensor.velocity);
+        write_four(tensor.param + i, param);
+        if (tensor.velocity) write_four(tensor.velocity + i, velocity);
+      },
+      [&](int64_t i) {
+        float velocity = tensor.velocity ? tensor.velocity[i] : 0.f;
+        update(tensor.param[i], tensor.grad[i], velocity, !tensor.velocity);
+        if (tensor.velocity) tensor.velocity[i] = velocity;
+      });
 }
 
 }  // namespace

@@ -26,6 +26,20 @@ class RunningSum {
 
 constexpr int kWarps = kThreads / kWarp;
 
+// The elements of channel `channel` of (n, c, s), one after the other.
+struct Channel {
+  int64_t channel, c, s;
+
+  // Where element i of the n s is. Devices divide 32 bits several times as fast as 64.
+  __device__ int64_t place(int64_t i) const {
+    if (i >> 31 == 0 && s >> 31 == 0) {
+      const uint32_t image = uint32_t(i) / uint32_t(s);
+      return (int64_t(image) * c + channel) * s + (uint32_t(i) - image * uint32_t(s));
+    }
+    return (i / s * c + channel) * s + i % s;
+  }
+};
+
 // The sum of v over a block of kThreads, in every thread. sums (kWarps,) is in shared memory.
 __device__ inline double block_sum(double v, double* sums) {
   v = warp_reduce(v, Sum());

@@ -1,5 +1,5 @@
 #pragma once
-#include "launch.cuh"
+#include "fours.cuh"
 
 // How an optimizer's step reaches the tensors of a list: a few at a time, by value in the arguments
 // of the kernel, since the list is in host memory and a launcher may not copy it anywhere.
@@ -23,7 +23,7 @@ void for_tensors(const Tensor* tensors, int64_t count, Launch launch) {
       some.tensor[t] = tensors[first + t];
       if (some.tensor[t].n > longest) longest = some.tensor[t].n;
     }
-    if (longest > 0) launch(dim3(blocks_for(longest, kThreads), unsigned(here)), some);
+    if (longest > 0) launch(dim3(blocks_for_fours(longest), unsigned(here)), some);
   }
 }
 

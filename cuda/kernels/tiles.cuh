@@ -1,6 +1,6 @@
 #pragma once
 #include "../ptx.h"
-#include "launch.cuh"
+#include "fours.cuh"
 
 // The product behind gemm and conv2d, c (m, n) = a (m, k) b (k, n), where an operand is whatever says
 // where its elements are: a convolution reads its windows without writing them down first (implicit
@@ -14,8 +14,7 @@ namespace baregrad {
 
 constexpr int kSide = 16, kTileThreads = kSide * kSide;
 constexpr int kDepth = 8, kStages = 4;
-constexpr int kFloats = 4;                 // in one access to memory
-constexpr int kPart = kSide * kFloats;     // of a tile's rows, or columns: 4 for each thread
+constexpr int kPart = kSide * kFour;       // of a tile's rows, or columns: 4 for each thread
 constexpr int kTilePad = 4;                // so that lanes that walk along k write to all banks
 constexpr int64_t kEnoughTiles = 2 * 132;  // blocks for every processor of a large device
 constexpr int64_t kLeastSplit = 16 * kDepth;
@@ -53,11 +52,8 @@ struct Strided {
 // v to its place, at once if it is 4 neighbours.
 template <int kCount>
 __device__ inline void write(float* out, const float (&v)[kCount], int count, int64_t step = 1) {
-  if constexpr (kCount == kFloats)
-    if (count == kFloats && step == 1 && reinterpret_cast<uintptr_t>(out) % sizeof(float4) == 0) {
-      *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
-      return;
-    }
+  if constexpr (kCount == kFour)
+    if (count == kFour && step == 1 && are_aligned(out)) return write_four(out, v);
 #pragma unroll
   for (int e = 0; e < kCount; ++e)
     if (e < count) out[e * step] = v[e];
@@ -110,12 +106,6 @@ struct Loader {
   }
 };
 
-// 4 neighbours in shared memory.
-__device__ inline void read_four(const float* from, float (&to)[kFloats]) {
-  const float4 v = *reinterpret_cast<const float4*>(from);
-  to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-}
-
 // Batch s: store(s, i, j, v, count) is given c[i, j + e] = v[e] for e < count <= 4.
 template <int kM, int kN, class A, class B, class Store>
 __global__ void __launch_bounds__(kTileThreads, 2)
@@ -147,8 +137,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     ptx::commit_copies();  // an empty group too, so that as many wait
   };
 
-  const int row = threadIdx.x / kSide * kFloats, column = threadIdx.x % kSide * kFloats;
-  float sum[kRowParts][kFloats][kColumnParts][kFloats] = {};
+  const int row = threadIdx.x / kSide * kFour, column = threadIdx.x % kSide * kFour;
+  float sum[kRowParts][kFour][kColumnParts][kFour] = {};
   for (int s = 0; s < kStages - 1; ++s) load(s, begin + s * kDepth);
   int stage = 0;
   for (int64_t p = begin; p < end; p += kDepth) {
@@ -157,7 +147,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     load((stage + kStages - 1) % kStages, p + (kStages - 1) * kDepth);
 #pragma unroll 2  // more would take more than 128 registers
     for (int d = 0; d < kDepth; ++d) {
-      float x[kRowParts][kFloats], y[kColumnParts][kFloats];
+      float x[kRowParts][kFour], y[kColumnParts][kFour];
 #pragma unroll
       for (int r = 0; r < kRowParts; ++r) read_four(&a_tile[stage][d][r * kPart + row], x[r]);
 #pragma unroll
@@ -165,11 +155,11 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 #pragma unroll
       for (int r = 0; r < kRowParts; ++r)
 #pragma unroll
-        for (int i = 0; i < kFloats; ++i)
+        for (int i = 0; i < kFour; ++i)
 #pragma unroll
           for (int c = 0; c < kColumnParts; ++c)
 #pragma unroll
-            for (int j = 0; j < kFloats; ++j) sum[r][i][c][j] += x[r][i] * y[c][j];
+            for (int j = 0; j < kFour; ++j) sum[r][i][c][j] += x[r][i] * y[c][j];
     }
     stage = (stage + 1) % kStages;
   }
@@ -177,13 +167,13 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 #pragma unroll
   for (int r = 0; r < kRowParts; ++r)
 #pragma unroll
-    for (int i = 0; i < kFloats; ++i)
+    for (int i = 0; i < kFour; ++i)
 #pragma unroll
       for (int c = 0; c < kColumnParts; ++c) {
         const int64_t y = int64_t(tile_row) * kM + r * kPart + row + i;
         const int64_t x = int64_t(tile_column) * kN + c * kPart + column;
         if (y >= tiling.m || x >= tiling.n) continue;
-        const int count = int(min(int64_t(kFloats), tiling.n - x));
+        const int count = int(min(int64_t(kFour), tiling.n - x));
         if (tiling.splits == 1) {
           store(batch, y, x, sum[r][i][c], count);
         } else {

@@ -1,6 +1,6 @@
 // Elementwise ops of one argument: a struct of two formulas per kind, and one kernel for all.
 #include "activations.cuh"
-#include "launch.cuh"
+#include "fours.cuh"
 
 namespace baregrad {
 namespace {
@@ -92,27 +92,23 @@ struct neg {
 
 }  // namespace kinds
 
-// x (n,) -> out (n,), neighbouring threads on neighbouring elements
+// x (n,) -> out (n,), which may be x
 template <class Kind>
 __global__ void unary_forward_kernel(const float* x, float* out, int64_t n, float alpha) {
-  const int64_t stride = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride)
-    out[i] = Kind::forward(x[i], alpha);
+  map(n, out, x, [=](float v) { return Kind::forward(v, alpha); });
 }
 
-// saved (n,), dout (n,) -> dx (n,)
+// saved (n,), dout (n,) -> dx (n,), which may be either
 template <class Kind>
 __global__ void unary_backward_kernel(const float* saved, const float* dout, float* dx, int64_t n,
                                       float alpha) {
-  const int64_t stride = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride)
-    dx[i] = Kind::backward(saved[i], dout[i], alpha);
+  map(n, dx, saved, dout, [=](float v, float up) { return Kind::backward(v, up, alpha); });
 }
 
 template <class Kind>
 void forward(const float* x, float* out, int64_t n, float alpha, cudaStream_t stream) {
   if (n == 0) return;  // a grid of no blocks is an error
-  const unsigned blocks = blocks_for(n, kThreads);
+  const unsigned blocks = blocks_for_fours(n);
   unary_forward_kernel<Kind><<<blocks, kThreads, 0, stream>>>(x, out, n, alpha);
 }
 
@@ -120,7 +116,7 @@ template <class Kind>
 void backward(const float* saved, const float* dout, float* dx, int64_t n, float alpha,
               cudaStream_t stream) {
   if (n == 0) return;
-  const unsigned blocks = blocks_for(n, kThreads);
+  const unsigned blocks = blocks_for_fours(n);
   unary_backward_kernel<Kind><<<blocks, kThreads, 0, stream>>>(saved, dout, dx, n, alpha);
 }
 

@@ -29,11 +29,14 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-// Of a function that the simulator brings, or the C++ library, or of one instruction.
-bool is_no_kernel(std::string_view line) {
-  return line.starts_with("/usr/") || line.find("/ptx.h:") != std::string_view::npos ||
-         line.find("/simt/include/") != std::string_view::npos ||
-         line.find("/include/simt/") != std::string_view::npos;
+// Functions of the simulator and of the C++ library, instructions and accesses of 16 bytes: whoever
+// calls them is meant.
+bool is_word(std::string_view line) {
+  constexpr std::string_view words[] = {"/simt/include/", "/include/simt/",
+                                        "/ptx.h:", "/fours.cuh:"};
+  return line.starts_with("/usr/") || std::ranges::any_of(words, [&](std::string_view word) {
+           return line.find(word) != std::string_view::npos;
+         });
 }
 
 // gemm.cu:41 (discriminator 3)
@@ -78,7 +81,7 @@ std::vector<SourceLine> source_lines(const std::vector<const void*>& pcs) {
       if (line.starts_with("0x")) ++addresses;
       if (line.starts_with("0x") || addresses == 0) continue;
       SourceLine& found = result[library.places[addresses - 1]];
-      if (found.line == 0 && !is_no_kernel(line)) found = parsed(line, found);
+      if (found.line == 0 && !is_word(line)) found = parsed(line, found);
     }
   }
   return result;

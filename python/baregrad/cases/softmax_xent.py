@@ -123,6 +123,8 @@ def _refused(label: int) -> Case:
 _CLASSES = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 130)
 tests = [
     *(forward(n, c) for n in (1, 2, 33) for c in _CLASSES),
+    # In a warp's registers on a device, in a block's shared memory, in neither.
+    *(forward(3, c) for c in (32, 65, 385, 1024, 1025, 53_000)),
     forward(0, 10),
     forward(5, 1000),
     forward(5000, 10, scale=30),  # many rows: a bound that is too tight shows
