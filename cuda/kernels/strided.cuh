@@ -6,7 +6,8 @@ namespace baregrad {
 
 __host__ __device__ inline int64_t elements(const Extents& extents) {
   int64_t n = 1;
-  for (int axis = 0; axis < extents.rank; ++axis) n *= extents.length[axis];
+  for (int axis = 0; axis < kMaxRank; ++axis)  // unrolled, as below
+    if (axis < extents.rank) n *= extents.length[axis];
   return n;
 }
 
