@@ -1,6 +1,7 @@
-"""What each rung of the ladders is worth on this machine: python bench/ladder.py [--save].
+"""What each rung of the ladders is worth on this machine: python bench/ladder.py [--save | --counts].
 
-With --save the rows go to bench/results/, and the tables of csrc/ladder/README.md are written anew.
+With --save the rows go to bench/results/, and the tables of csrc/ladder/README.md are written anew. With
+--counts those of cuda/ladder/README.md are, which need no quiet machine: the simulator counts.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from baregrad import _cpu
-from baregrad.cli.ladder import LADDERS, climb
+from baregrad.cli.ladder import COUNTED, LADDERS, cases_of, climb, count
 from peak import machine
 
 HERE = Path(__file__).parent
-README = HERE.parent / "csrc" / "ladder" / "README.md"
+README, CUDA_README = (HERE.parent / code / "ladder" / "README.md" for code in ("csrc", "cuda"))
 BEGIN, END = "<!-- bench/ladder.py: begin -->", "<!-- bench/ladder.py: end -->"
 
 
@@ -25,7 +26,7 @@ def measure() -> dict[str, Any]:
     tables = [
         {"case": str(case), "rows": [dataclasses.asdict(row) for row in rows]}
         for op, ladder in LADDERS.items()
-        for case, rows in climb(op, ladder.default)
+        for case, rows in climb(op, cases_of(op, ladder.default))
     ]
     where = {**machine(), "isa": _cpu.in_use(), "peak": _cpu.measure_fma()}
     return {"date": datetime.date.today().isoformat(), "machine": where, "tables": tables}
@@ -55,21 +56,35 @@ def latest() -> dict[str, Any]:
     return result
 
 
-def write_readme(result: dict[str, Any]) -> None:
-    before, rest = README.read_text().split(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{text(result)}\n{END}{rest.split(END)[1]}")
+def counts() -> str:
+    """What the simulator counts of the rungs in CUDA."""
+    tables = []
+    for op in COUNTED:
+        for case in cases_of(op, LADDERS[op].counted):
+            lines = "\n".join(" | ".join(["", *row, ""]).strip() for row in count(op, case))
+            head, _, rest = lines.partition("\n")
+            tables.append(f"{case}:\n\n{head}\n{'|---' * (head.count('|') - 1)}|\n{rest}")
+    return "\n\n".join(tables)
+
+
+def write_between(readme: Path, lines: str) -> None:
+    before, rest = readme.read_text().split(BEGIN)
+    readme.write_text(f"{before}{BEGIN}\n{lines}\n{END}{rest.split(END)[1]}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--save", action="store_true")
+    parser.add_argument("--counts", action="store_true")
     args = parser.parse_args()
+    if args.counts:
+        return write_between(CUDA_README, counts())
     result = measure()
     print(text(result))
     if args.save:
         path = HERE / "results" / f"ladder-{result['date']}.json"
         path.write_text(json.dumps(result, indent=1) + "\n")
-        write_readme(result)
+        write_between(README, text(result))
 
 
 if __name__ == "__main__":

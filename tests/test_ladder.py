@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 from typing import Any
 
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import _cpu, own, trial
+from baregrad import _cpu, backend, choice, own, trial
 from baregrad.cases import OPS, conv2d
 from baregrad.cases.check import exact_result
 from baregrad.cases.window import Windows
@@ -174,7 +175,7 @@ def test_a_wrong_rung_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = dataclasses.replace(OPS["gemm"].tests[20], bound=lambda arguments: (np.float64(-1),))
     monkeypatch.setattr(OPS["gemm"], "tests", [wrong])
     with pytest.raises(ValueError, match=r"\[gemm\] in use: out\[0, 0\] is .*, expected "):
-        next(ladder.climb("gemm", (5, 5, 5)))
+        next(ladder.climb("gemm", ladder.cases_of("gemm", (5, 5, 5))))
 
 
 @pytest.mark.parametrize(
@@ -192,3 +193,40 @@ def test_wrong_words_are_one_sentence(
         main(["ladder", *words.split()])
     assert stop.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+CUDA_LADDER = Path(__file__).parent.parent / "cuda" / "ladder"
+needs_sim = pytest.mark.skipif(
+    backend.why_absent("sim") is not None, reason="this build has no simulator"
+)
+
+
+def test_a_rung_in_cuda_begins_with_its_idea() -> None:
+    rungs = [(op, rung) for where, op, rung, _ in choice.rungs() if where == "sim"]
+    assert {op for op, _ in rungs} == set(ladder.COUNTED)
+    for op, rung in rungs:
+        text = (own.DEVICE / "ladder" / f"{op}_{rung}.cu").read_text()
+        assert text.startswith(f"// Rung {rung.split('_')[0]}: ")
+
+
+@needs_sim
+@pytest.mark.parametrize("op", ladder.COUNTED)
+def test_the_counts_in_the_readme_are_those_of_the_rungs(op: str) -> None:
+    readme = (CUDA_LADDER / "README.md").read_text()
+    (case,) = ladder.cases_of(op, ladder.LADDERS[op].counted)
+    for row in ladder.count(op, case):
+        assert f"| {' | '.join(row)} |" in readme, "python bench/ladder.py --counts"
+
+
+@needs_sim
+def test_each_rung_of_gemm_asks_less_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ladder", "gemm", "--device", "sim", "--size", "64", "64", "32"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
+    sectors = {row[0]: int(row[1].replace(",", "")) for row in rows[1:]}
+    assert sectors["0_naive"] > 4 * sectors["1_coalesced"] > 16 * sectors["2_shared"]
+    passes = [int(row[3].replace(",", "")) for row in rows[1:5]]
+    assert passes == sorted(passes)
+    assert passes[0] < passes[-1] / 8
+    with pytest.raises(SystemExit):
+        main(["ladder", "conv2d", "--device", "sim"])
+    assert "'conv2d' has no rungs in CUDA, expected gemm, " in capsys.readouterr().err

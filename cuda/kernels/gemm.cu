@@ -15,14 +15,11 @@ struct Store {
   __device__ void operator()(int64_t batch, int64_t i, int64_t j, const float (&sum)[kCount],
                              int count) const {
     float* const out = c.data + batch * c.batch + i * c.row + j * c.col;
-    float v[kCount];
+    float before[kCount] = {}, shift[kCount] = {}, v[kCount];
+    if (bias) read(bias + j, shift, count);
+    if (beta != 0.f) read(out, before, count, c.col);  // else c may hold NaN
 #pragma unroll
-    for (int e = 0; e < kCount; ++e) {
-      const bool inside = e < count;
-      const float before =
-          inside && beta != 0.f ? beta * out[e * c.col] : 0.f;  // else it may be NaN
-      v[e] = alpha * sum[e] + before + (inside && bias ? bias[j + e] : 0.f);
-    }
+    for (int e = 0; e < kCount; ++e) v[e] = alpha * sum[e] + beta * before[e] + shift[e];
     write(out, v, count, c.col);
   }
 };

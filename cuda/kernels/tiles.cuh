@@ -49,14 +49,26 @@ struct Strided {
   __device__ void advance(int64_t s) { data += s * batch; }
 };
 
-// v to its place, at once if it is 4 neighbours.
+// The first `count` of v from their places, or to them, at once if they are 4 neighbours.
 template <int kCount>
-__device__ inline void write(float* out, const float (&v)[kCount], int count, int64_t step = 1) {
+__device__ inline bool are_neighbours(const float* place, int count, int64_t step) {
+  return kCount == kFour && count == kFour && step == 1 && are_aligned(place);
+}
+template <int kCount>
+__device__ inline void read(const float* from, float (&v)[kCount], int count, int64_t step = 1) {
   if constexpr (kCount == kFour)
-    if (count == kFour && step == 1 && are_aligned(out)) return write_four(out, v);
+    if (are_neighbours<kCount>(from, count, step)) return read_four(from, v);
 #pragma unroll
   for (int e = 0; e < kCount; ++e)
-    if (e < count) out[e * step] = v[e];
+    if (e < count) v[e] = from[e * step];
+}
+template <int kCount>
+__device__ inline void write(float* to, const float (&v)[kCount], int count, int64_t step = 1) {
+  if constexpr (kCount == kFour)
+    if (are_neighbours<kCount>(to, count, step)) return write_four(to, v);
+#pragma unroll
+  for (int e = 0; e < kCount; ++e)
+    if (e < count) to[e * step] = v[e];
 }
 
 // How c is cut up.

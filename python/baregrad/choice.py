@@ -38,7 +38,7 @@ class Choice:
 
     table: str = "cpu"
     isa: str = ""  # the best there is
-    rungs: tuple[tuple[str, str], ...] = ()  # op and number_idea, or the path of a library
+    rungs: tuple[tuple[str, str], ...] = ()  # op and number, idea or both, or the path of a library
     sim: str = "plain"  # or one of _WATCHING
 
 
@@ -145,7 +145,7 @@ def rungs() -> Iterator[tuple[str, str, str, Path]]:
 
 
 def _find(op: str, value: str) -> str:
-    """What `use` keeps of an entry: a rung, number_idea, or the path of a library."""
+    """What `use` keeps of an entry: a rung, as it was called, or the path of a library."""
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is {an(value)}, expected text")
     if value.endswith(_SUFFIX) and op in _OPS:
@@ -158,25 +158,39 @@ def _find(op: str, value: str) -> str:
             raise ValueError(f"[use] {op}: {value} fills {', '.join(plugin.ops)}")
         trial.check(plugin)
         return str(plugin.library)
-    return find_rung(op, value)
+    return _wanted_rung(op, value)
 
 
-def find_rung(op: str, value: str) -> str:
-    """The rung number_idea that "ladder/<number>", "ladder/<idea>" or both name."""
-    there = sorted({(o, rung) for _, o, rung, _ in rungs()})
-    family, _, wanted = value.partition("/")
-    named = [rung for o, rung in there if o == op and wanted in (rung, *rung.split("_", 1))]
-    if family == "ladder" and len(named) == 1:
-        return named[0]
-    if family == "ladder" and named:
-        raise ValueError(f"[use] {op} is {value!r}, which may be {' or '.join(named)}")
-    if not (of_op := [rung for o, rung in there if o == op]):
-        ops = sorted({o for o, _ in there})
+def _wanted_rung(op: str, value: str) -> str:
+    """What "ladder/<number>", "ladder/<idea>" or both says, if it is a rung of the op somewhere."""
+    here = [where for where in _LADDERS if _rungs_named(where, op, value)]
+    if here:
+        return value.partition("/")[2]
+    of_op = dict.fromkeys(rung for _, o, rung, _ in rungs() if o == op)
+    if not of_op:
+        ops = sorted({o for _, o, _, _ in rungs()})
         raise ValueError(f"[use] {op!r} is no op, expected {_one_of(op, ops)}")
     known = ", ".join(f"{op}=ladder/{rung}" for rung in of_op)
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a file {_or((*SOURCES, _SUFFIX))}, or a rung: {known}"
     )
+
+
+def _rungs_named(where: str, op: str, value: str) -> list[str]:
+    family, _, wanted = value.partition("/")
+    return [
+        rung
+        for place, o, rung, _ in rungs()
+        if (place, o, family) == (where, op, "ladder") and wanted in (rung, *rung.split("_", 1))
+    ]
+
+
+def find_rung(op: str, value: str) -> str:
+    """The rung of the CPU, number_idea, that a value such as "ladder/3" names."""
+    _wanted_rung(op, value)
+    if not (named := _rungs_named("cpu", op, value)):
+        raise ValueError(f"[use] {op} is {value!r}, which the CPU has no rung for")
+    return named[0]
 
 
 def _or(names: Sequence[str]) -> str:
@@ -228,8 +242,8 @@ def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
         for op, library in chosen.items()
         if library.endswith(_SUFFIX) and own.device_of(library) == where
     }
-    for backend_name, op, rung, path in rungs():
-        if chosen.get(op) == rung and backend_name == where:
+    for place, op, rung, path in rungs():
+        if place == where and chosen.get(op) in (rung, *rung.split("_", 1)):
             isa = (choice.isa or _cpu.available()[0]) if where == "cpu" else ""
             libraries[op] = (f"ladder/{rung}", str(own.build(path, isa).library))
     if not watching:

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend, trial
+from .. import backend, sim, trial
 from ..cases import OPS, Case
 from ..cases.conv2d import case as conv2d_case
+from ..cases.on_device import OnDevice
 from ..cases.window import Windows
 from ..choice import rungs, use
 from ..native import _cpu
-from ..own import HEADERS, SUFFIX, wrapped
+from ..own import CUDA, DEVICE, HEADERS, SUFFIX, wrapped
 from . import options
 
 HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
@@ -33,6 +34,7 @@ class _Sizes:
 
     letters: str
     default: tuple[int, ...]
+    counted: tuple[int, ...]  # by the simulator, which takes seconds for it
     cases: Callable[..., list[Case]]
 
 
@@ -43,13 +45,23 @@ def _convolutions(n: int, c: int, h: int, w: int, o: int) -> list[Case]:
 
 
 LADDERS = {
-    "gemm": _Sizes("m n k", (1024, 1024, 1024), lambda *size: [OPS["gemm"].case(*size)]),
-    "conv2d": _Sizes("n c h w o", (8, 64, 28, 28, 64), _convolutions),
-    "softmax_xent": _Sizes("n c", (8192, 1000), lambda *size: [OPS["softmax_xent"].forward(*size)]),
+    "gemm": _Sizes(
+        "m n k", (1024, 1024, 1024), (128, 128, 128), lambda *size: [OPS["gemm"].case(*size)]
+    ),
+    "conv2d": _Sizes("n c h w o", (8, 64, 28, 28, 64), (2, 16, 14, 14, 32), _convolutions),
+    "softmax_xent": _Sizes(
+        "n c", (8192, 1000), (256, 1000), lambda *size: [OPS["softmax_xent"].forward(*size)]
+    ),
     "adam_step": _Sizes(
-        "count n", (8, 1 << 20), lambda count, n: [OPS["adam_step"].case([n] * count, False)]
+        "count n",
+        (8, 1 << 20),
+        (8, 5000),
+        lambda count, n: [OPS["adam_step"].case([n] * count, False)],
     ),
 }
+
+
+COUNTED = ("gemm", "softmax_xent", "adam_step")  # that have rungs in CUDA
 
 
 def add_parser(subparsers: Any) -> None:
@@ -58,11 +70,12 @@ def add_parser(subparsers: Any) -> None:
         "ladder",
         description=f"{HELP}. Every rung is held to all cases of its op and then timed. The gain is "
         "over the rung below, the share that of the nearer ceiling of all threads: multiply-adds, "
-        "or a copy of as many bytes. Times are medians.",
+        "or a copy of as many bytes. Times are medians. With --device sim the rungs are those in CUDA, and "
+        "instead of times there is what the simulator counts of them: `baregrad sim` says what that is.",
     )
     parser.add_argument("op", choices=LADDERS, metavar="op", help=", ".join(LADDERS))
     add_size(parser, "of what is timed")
-    options.add_machine(parser, devices=False)
+    options.add_machine(parser)
     parser.set_defaults(run=run)
 
 
@@ -86,6 +99,12 @@ def cases_of(op: str, numbers: Sequence[int]) -> list[Case]:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each direction. ValueError if a rung is wrong on a case."""
+    if args.device != "cpu" and args.op not in COUNTED:
+        raise argparse.ArgumentTypeError(
+            f"argument op: {args.op!r} has no rungs in CUDA, expected {', '.join(COUNTED)}"
+        )
+    if args.device != "cpu":
+        return _print_counts(args)
     cases = cases_of(args.op, args.size or LADDERS[args.op].default)
     with options.machine(args):
         peak = _cpu.measure_fma()
@@ -105,6 +124,38 @@ def run(args: argparse.Namespace) -> int:
                     flush=True,
                 )
     return 0
+
+
+def _print_counts(args: argparse.Namespace) -> int:
+    """Print what the simulator counts of each rung. ValueError if one is wrong."""
+    for case in cases_of(args.op, args.size or LADDERS[args.op].counted):
+        print(f"{case}\n")
+        with options.machine(args):
+            for rung, *columns, idea in count(args.op, case):
+                print(f"{rung:<12}{''.join(f'{text:>12}' for text in columns)}  {idea}", flush=True)
+    return 0
+
+
+def count(op: str, case: Case) -> Iterator[tuple[str, ...]]:
+    """A table of the rungs in CUDA, from the kernel in use down. ValueError if one is wrong."""
+    yield "rung", "sectors", "needed", "passes", "needed", "requests", "idea"
+    for name in [PRODUCTION, *reversed(_rungs(op, "sim"))]:
+        chosen = {} if name == PRODUCTION else {op: f"ladder/{name}"}
+        with use(sim="counted", **chosen):
+            if wrong := trial.first_wrong(case, OnDevice(backend.device("sim"))):
+                raise ValueError(f"[{case.kernel}] {name}: {wrong}")
+            kernels = sim.report().kernels
+        memories = [text for memory in ("global", "shared") for text in _moved(kernels, memory)]
+        requests = sum(kernel.requests for kernel in kernels)
+        yield name, *memories, f"{requests:,}", _idea(op, name, DEVICE)
+
+
+def _moved(kernels: Sequence[sim.Kernel], memory: str) -> tuple[str, str]:
+    """Transactions of a memory, and how many of them are needed."""
+    done, least = (
+        sum(kernel.total(what, memory) for kernel in kernels) for what in ("transactions", "least")
+    )
+    return (f"{done:,}", f"{least / done:.0%}") if done else ("", "")
 
 
 @dataclass(frozen=True)
@@ -155,8 +206,8 @@ def rows_of(
         yield Row(name, _idea(op, name), took * 1e3, rate, below and below / took, share)
 
 
-def _rungs(op: str) -> list[str]:
-    return [rung for where, o, rung, _ in rungs() if (where, o) == ("cpu", op)]
+def _rungs(op: str, device: str = "cpu") -> list[str]:
+    return [rung for where, o, rung, _ in rungs() if (where, o) == (device, op)]
 
 
 def _source(op: str, name: str) -> Path:
@@ -172,11 +223,12 @@ def _rung(op: str, name: str) -> Any:
     return use() if name == PRODUCTION else use(**{op: f"ladder/{name}"})
 
 
-def _idea(op: str, name: str) -> str:
+def _idea(op: str, name: str, folder: Path = HEADERS) -> str:
     """The first sentence of what a rung says of itself."""
+    suffix = SUFFIX if folder == HEADERS else CUDA
     if name == PRODUCTION:
-        return f"csrc/kernels/{op}.inl.h"
-    text = _source(op, name).read_text()
+        return f"{folder.name}/kernels/{op}{'.inl.h' if folder == HEADERS else CUDA}"
+    text = (folder / "ladder" / f"{op}_{name}{suffix}").read_text()
     comment = " ".join(re.findall(r"^// (.*)", text.partition("#include")[0], re.MULTILINE))
     return comment.partition(": ")[2].partition(". ")[0].rstrip(".")
 
