@@ -78,7 +78,8 @@ def main() -> None:
     parser.add_argument("--counts", action="store_true")
     args = parser.parse_args()
     if args.counts:
-        return write_between(CUDA_README, counts())
+        write_between(CUDA_README, counts())
+        return
     result = measure()
     print(text(result))
     if args.save:
