@@ -14,15 +14,15 @@ struct Floats {
 };
 
 // x (rows, columns), any strides -> to (rows, columns), row-major
-__global__ inline void pack_kernel(ConstMatrix x, int64_t rows, int64_t columns, float* to) {
+__global__ void pack_kernel(ConstMatrix x, int64_t rows, int64_t columns, float* to) {
   for (int64_t q = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; q < rows * columns;
        q += int64_t(gridDim.x) * blockDim.x)
     to[q] = x.data[q / columns * x.row + q % columns * x.col];
 }
 
 // product (m, n), bias (n,) -> c (m, n) = alpha product + beta c + bias
-__global__ inline void finish_kernel(const float* product, const float* bias, Matrix c, int64_t m,
-                                     int64_t n, float alpha, float beta) {
+__global__ void finish_kernel(const float* product, const float* bias, Matrix c, int64_t m,
+                              int64_t n, float alpha, float beta) {
   for (int64_t q = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; q < m * n;
        q += int64_t(gridDim.x) * blockDim.x) {
     float& out = c.data[q / n * c.row + q % n * c.col];

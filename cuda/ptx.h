@@ -3,10 +3,13 @@
 #pragma once
 #include <cuda_runtime.h>
 
-#if defined(SIMT_SIMULATOR) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800)
-#define BAREGRAD_PTX(...)
+#include <stdint.h>
+
+// Devices since sm_80 have all of them. Host code only has to compile.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+#define BAREGRAD_PTX_MODEL 0
 #else
-#define BAREGRAD_PTX(...) asm volatile(__VA_ARGS__)
+#define BAREGRAD_PTX_MODEL 1
 #endif
 
 namespace baregrad::ptx {
@@ -16,12 +19,13 @@ namespace baregrad::ptx {
 __device__ inline void copy_async(float* to, const float* from, bool inside) {
 #if defined(SIMT_SIMULATOR)
   simt::copy_async(to, from, sizeof(float), inside ? sizeof(float) : 0);
-#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#elif BAREGRAD_PTX_MODEL
   *to = inside ? *from : 0.f;
 #else
-  BAREGRAD_PTX(
+  asm volatile(
       "cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(unsigned(__cvta_generic_to_shared(to))),
-      "l"(from), "r"(inside ? 4 : 0) : "memory");
+      "l"(from), "r"(inside ? 4 : 0)
+      : "memory");
 #endif
 }
 
@@ -29,8 +33,9 @@ __device__ inline void copy_async(float* to, const float* from, bool inside) {
 __device__ inline void commit_copies() {
 #if defined(SIMT_SIMULATOR)
   simt::commit_copies();
+#elif !BAREGRAD_PTX_MODEL
+  asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
-  BAREGRAD_PTX("cp.async.commit_group;" :: : "memory");
 }
 
 // cp.async.wait_group: until all groups of this thread are there but for the kPending last ones.
@@ -38,8 +43,82 @@ template <int kPending>
 __device__ inline void wait_for_copies() {
 #if defined(SIMT_SIMULATOR)
   simt::wait_for_copies(kPending);
+#elif !BAREGRAD_PTX_MODEL
+  asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 #endif
-  BAREGRAD_PTX("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
+}
+
+// cvt.rna.tf32: x with 10 bits behind the point, ties away from 0.
+__device__ inline uint32_t to_tf32(float x) {
+#if BAREGRAD_PTX_MODEL
+  const uint32_t bits = __float_as_uint(x);
+  const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
+  return (is_finite ? bits + 0x1000u : bits) & 0xffffe000u;
+#else
+  uint32_t bits;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
+  return bits;
+#endif
+}
+
+// cvt.rn.bf16x2: two numbers with 7 bits behind the point, ties to even; the first in the lower half.
+__device__ inline uint32_t to_bf16(float first, float second) {
+#if BAREGRAD_PTX_MODEL
+  const auto half = [](float x) {
+    const uint32_t bits = __float_as_uint(x);
+    if (x != x) return 0x7fffu;
+    return (bits + 0x7fffu + (bits >> 16 & 1)) >> 16;
+  };
+  return half(first) | half(second) << 16;
+#else
+  uint32_t bits;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+  return bits;
+#endif
+}
+
+// mma.m16n8k8: c (16, 8) += a (16, 8) b (8, 8) by a warp. With g = lane / 4 and t = lane % 4, a lane holds
+// c[g][2 t], c[g][2 t + 1], c[g + 8][2 t], c[g + 8][2 t + 1], and as TF32
+// a[g][t], a[g + 8][t], a[g][t + 4], a[g + 8][t + 4] and b[t][g], b[t + 4][g].
+__device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+#if BAREGRAD_PTX_MODEL
+  const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  for (int k = 0; k < 8; ++k) {
+    const auto of = [&](uint32_t low, uint32_t high, int place) {
+      return __uint_as_float(__shfl_sync(0xffffffffu, k < 4 ? low : high, place * 4 + k % 4));
+    };
+    const float upper = of(a[0], a[2], g), lower = of(a[1], a[3], g);
+    const float left = of(b[0], b[1], 2 * t), right = of(b[0], b[1], 2 * t + 1);
+    c[0] += upper * left, c[1] += upper * right, c[2] += lower * left, c[3] += lower * right;
+  }
+#else
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#endif
+}
+
+// The same of bfloat16: a[g][2 t], a[g][2 t + 1] in one register, row g + 8 in the other, and
+// b[2 t][g], b[2 t + 1][g].
+__device__ inline void mma(float (&c)[4], const uint32_t (&a)[2], const uint32_t (&b)[1]) {
+#if BAREGRAD_PTX_MODEL
+  const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  for (int k = 0; k < 8; ++k) {
+    const auto of = [&](uint32_t pair, int place) {
+      const uint32_t both = __shfl_sync(0xffffffffu, pair, place * 4 + k / 2);
+      return __uint_as_float(k % 2 ? both & 0xffff0000u : both << 16);
+    };
+    const float upper = of(a[0], g), lower = of(a[1], g);
+    const float left = of(b[0], 2 * t), right = of(b[0], 2 * t + 1);
+    c[0] += upper * left, c[1] += upper * right, c[2] += lower * left, c[3] += lower * right;
+  }
+#else
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+#endif
 }
 
 }  // namespace baregrad::ptx

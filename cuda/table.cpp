@@ -1,7 +1,9 @@
-// The one table of a device: the launchers in kernels/, by name.
+// The tables of a device: the launchers in kernels/, by name, and the same with products of numbers
+// that are rounded first, for tensor cores.
 #include <cuda_runtime.h>
 
 #include "../csrc/dispatch.h"
+#include "rounded.h"
 
 namespace baregrad {
 
@@ -13,7 +15,8 @@ const std::vector<const Kernels*>& available() {
 #define BAREGRAD_FILL(op, slot) .slot = slot,
   static constexpr Kernels kernels = {.name = BAREGRAD_DEVICE_NAME, BAREGRAD_SLOTS(BAREGRAD_FILL)};
 #undef BAREGRAD_FILL
-  static const std::vector<const Kernels*> tables = {&kernels};
+  static const Kernels tf32 = rounded(kernels, "tf32"), bf16 = rounded(kernels, "bf16");
+  static const std::vector<const Kernels*> tables = {&kernels, &tf32, &bf16};
   return tables;
 }
 

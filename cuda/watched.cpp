@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "../csrc/kernels.h"
+#include "rounded.h"
 
 namespace baregrad {
 
@@ -16,4 +17,5 @@ void baregrad_plugin(baregrad::Kernels* table) {
 #define BAREGRAD_FILL(op, slot) table->slot = baregrad::slot;
   BAREGRAD_SLOTS(BAREGRAD_FILL)
 #undef BAREGRAD_FILL
+  *table = baregrad::rounded(*table, table->name);
 }

@@ -195,6 +195,8 @@ SINGLE = [
     Bad("bg.tensor", lambda: bg.tensor([1.0], device=3), TypeError, "[device] device is an int, expected one of"),
     Bad("bg.transpose", lambda: bg.transpose(x(), 0, 2), IndexError, "[transpose] dim is 2, expected -2 <= dim < 2"),
     Bad("bg.unsqueeze", lambda: bg.unsqueeze(x(), 3), IndexError, "[unsqueeze] dim is 3, expected -3 <= dim < 3"),
+    Bad("bg.autocast", lambda: bg.autocast("sim", "float16"), ValueError, "[autocast] dtype is 'float16', expected bfloat16, tf32 or"),
+    Bad("bg.autocast", lambda: bg.autocast("tpu"), ValueError, "[device] device is 'tpu', expected one of cpu"),
     Bad("bg.use", lambda: bg.use("gpu"), ValueError, "[use] table is 'gpu', expected cpu, reference"),
     Bad("bg.use", lambda: bg.use(isa=3), TypeError, "[use] isa is an int, expected text"),
     Bad("bg.where", lambda: bg.where(x(), x(), x()), TypeError, "[where] condition has dtype float32, expected bool"),

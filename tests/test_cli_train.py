@@ -224,6 +224,11 @@ def test_mnist_is_learned_to_98_percent_by_the_defaults(data_dir, tmp_path, caps
         (["predict", "m.safetensors"], "the following arguments are required: file"),
         (["predict", "m.safetensors", "d.png"], "No such file or directory: 'm.safetensors'"),
         (["bench", "conv"], "invalid choice: 'conv'"),
+        (
+            ["bench", "gemm", "--use", "a.cu"],
+            "a.cu runs on the simulator, which takes no device's time",
+        ),
+        (["show", "gemm", "--asm", "avx2", "--use", "a.cu"], "a.cu is no C++ for the CPU"),
         (["bench", "gemm", "--device", "sim"], "unrecognized arguments: --device sim"),
     ],
 )
@@ -252,7 +257,7 @@ def test_every_command_is_in_a_group_of_the_help_and_has_one_of_its_own(capsys):
     commands = re.findall(r"^  (\w+)  +\w", text[places[0] :], re.MULTILINE)
     assert commands == [
         *("demo", "train", "evaluate", "predict", "info", "selftest"),
-        *("bench", "show", "ladder", "new", "check"),
+        *("bench", "sim", "show", "ladder", "new", "check"),
     ]
     for command in commands:
         with pytest.raises(SystemExit) as stop:

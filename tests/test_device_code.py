@@ -66,11 +66,18 @@ def test_a_kernel_that_memory_limits_reads_and_writes_16_bytes_at_a_time(
 
 
 @needs_tools
-def test_a_product_copies_while_it_multiplies(tmp_path: Path) -> None:
+def test_a_product_copies_while_it_multiplies_and_rounded_ones_use_tensor_cores(
+    tmp_path: Path,
+) -> None:
     cubin = tmp_path / "kernel.cubin"
     device_code.compile_cubin(KERNELS / "gemm.cu", "sm_80", cubin)
     for kernel, code in device_code.machine_code(cubin).items():
-        if "multiply" in kernel:
-            assert any(i.startswith("LDGSTS") for i in code), kernel  # cp.async
+        if "multiply" not in kernel:
+            continue
+        assert any(i.startswith("LDGSTS") for i in code), kernel  # cp.async
+        if "FmaSums" in kernel:
             assert "LDS.128" in code, kernel
             assert code.count("FFMA") >= 2 * 16, kernel
+        else:
+            number = "TF32" if "Tf32" in kernel else "BF16"
+            assert any(i.startswith("HMMA.1688") and i.endswith(number) for i in code), kernel

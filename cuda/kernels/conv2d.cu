@@ -1,8 +1,8 @@
 // Convolution as a product of matrices that are never written down (tiles.cuh): rows and columns are
 // filters, pixels, and the cells of a window of all channels. Where a pixel's cells lie is in a table,
 // made once a call, so that a step along them costs one load. Each group is a product of its own.
+#include "conv2d_definition.cuh"
 #include "tiles.cuh"
-#include "window.cuh"
 
 namespace baregrad {
 namespace {
@@ -23,7 +23,7 @@ __global__ void cells_kernel(Cell* cells, int64_t channels, int64_t pixels, Conv
 
 // x (n, c, h, w), its columns the windows of out's pixels (n oh ow), along their cells
 struct Windows {
-  static constexpr bool kAlongDepth = false, kIsLean = true;
+  static constexpr bool kAlongDepth = false, kIsLean = false;
   const float* data;
   const Cell* cells;
   Conv2dSize s;
@@ -167,30 +167,6 @@ __global__ void find_unusual_kernel(const float* x, int64_t n, int* unusual) {
     if (!isfinite(x[q])) atomicExch(unusual, 1);
 }
 
-// dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w) by the definition, if a weight
-// is unusual: in the product it meets zeros, which stand for windows that are not there.
-__global__ void backward_input_kernel(const float* dout, const float* weight, float* dx,
-                                      Conv2dSize s, const int* unusual) {
-  if (*unusual == 0) return;
-  const int64_t total = s.n * s.c * s.h * s.w, stride = int64_t(gridDim.x) * blockDim.x;
-  const int64_t group_c = s.c / s.groups, group_o = s.o / s.groups;
-  for (int64_t q = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; q < total; q += stride) {
-    const int64_t x = q % s.w, y = q / s.w % s.h, c = q / (s.w * s.h) % s.c;
-    const int64_t image = q / (s.w * s.h * s.c), first = c / group_c * group_o;
-    float sum = 0.f;
-    for (int64_t i = 0; i < s.kh; ++i) {
-      const int64_t oy = window_of(y, i, s.oh, s.stride_h, s.pad_h, s.dilation_h);
-      for (int64_t j = 0; oy >= 0 && j < s.kw; ++j) {
-        const int64_t ox = window_of(x, j, s.ow, s.stride_w, s.pad_w, s.dilation_w);
-        for (int64_t o = first; ox >= 0 && o < first + group_o; ++o)
-          sum += weight[((o * group_c + c % group_c) * s.kh + i) * s.kw + j] *
-                 dout[((image * s.o + o) * s.oh + oy) * s.ow + ox];
-      }
-    }
-    dx[q] = sum;
-  }
-}
-
 // Row i and column (image, pixel) -> out (n, groups rows, pixels), plus bias (groups rows,)
 struct StorePixels {
   float* out;
@@ -243,6 +219,22 @@ Product backward_weight(const Conv2dSize& s) {
   return {s.groups, s.o / s.groups, s.c / s.groups * s.kh * s.kw, s.n * s.oh * s.ow};
 }
 
+// Whether a place in an image, padding included, may need more than 32 bits.
+bool is_far(const Conv2dSize& s) {
+  const auto is_large = [](int64_t v) { return v < 0 || v >> 29 != 0; };
+  return is_large(s.h) || is_large(s.w) || is_large(s.oh) || is_large(s.ow) || is_large(s.pad_h) ||
+         is_large(s.pad_w) || is_large(s.stride_h) || is_large(s.stride_w) ||
+         is_large(s.dilation_h) || is_large(s.dilation_w) || is_large(s.kh) || is_large(s.kw) ||
+         is_large(s.oh * s.stride_h) || is_large(s.ow * s.stride_w) ||
+         is_large(s.kh * s.dilation_h) || is_large(s.kw * s.dilation_w);
+}
+
+template <class Kernel, class... Arguments>
+void by_definition(Kernel kernel, const Product& p, cudaStream_t stream, Arguments... arguments) {
+  const int64_t outputs = p.batch * p.m * p.n;
+  if (outputs > 0) kernel<<<blocks_for(outputs, kThreads), kThreads, 0, stream>>>(arguments...);
+}
+
 // In front of what the product itself needs: the table, and whether a weight is unusual.
 int64_t table_bytes(const Product& p) { return (p.k + 1) * int64_t(sizeof(Cell)); }
 int64_t workspace_bytes(const Product& p, int64_t before, bool is_lean) {
@@ -282,11 +274,12 @@ int64_t conv2d_backward_weight_workspace(Conv2dSize s) {
 void conv2d_forward(const float* x, const float* weight, const float* bias, float* out,
                     Conv2dSize s, void* workspace, cudaStream_t stream) {
   const Product p = forward(s);
+  if (is_far(s)) return by_definition(forward_kernel, p, stream, x, weight, bias, out, s);
   const Workspace own = {workspace};
   fill_table(own.table(), p, s.h * s.w, s, stream);
-  multiply(Strided<true>{weight, p.m * p.k, p.k, 1, p.m}, Windows{x, own.table(), s},
-           StorePixels{out, bias, p.m, s.oh * s.ow, s.groups}, p.batch, p.m, p.n, p.k,
-           own.partial(table_bytes(p)), stream);
+  multiply<FmaSums>(Strided<true>{weight, p.m * p.k, p.k, 1, p.m}, Windows{x, own.table(), s},
+                    StorePixels{out, bias, p.m, s.oh * s.ow, s.groups}, p.batch, p.m, p.n, p.k,
+                    own.partial(table_bytes(p)), stream);
 }
 
 // dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w)
@@ -296,25 +289,29 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
   const Workspace own = {workspace};
   const int64_t weights = p.batch * p.m * p.k, pixels = p.batch * p.m * p.n;
   if (pixels == 0) return;
+  const auto define = [&](const int* unusual) {
+    by_definition(backward_input_kernel, p, stream, dout, weight, dx, s, unusual);
+  };
+  if (is_far(s)) return define(nullptr);
   fill_table(own.table(), p, s.oh * s.ow, s, stream);
-  multiply(Turned{weight, s}, Gradients{dout, own.table(), s},
-           StorePixels{dx, nullptr, p.m, s.h * s.w, s.groups}, p.batch, p.m, p.n, p.k,
-           own.partial(table_bytes(p)), stream);
+  multiply<FmaSums>(Turned{weight, s}, Gradients{dout, own.table(), s},
+                    StorePixels{dx, nullptr, p.m, s.h * s.w, s.groups}, p.batch, p.m, p.n, p.k,
+                    own.partial(table_bytes(p)), stream);
   if (weights == 0) return;
   int* const unusual = own.unusual(p);
   cudaMemsetAsync(unusual, 0, sizeof(int), stream);
   find_unusual_kernel<<<blocks_for(weights, kThreads), kThreads, 0, stream>>>(weight, weights,
                                                                               unusual);
-  backward_input_kernel<<<blocks_for(pixels, kThreads), kThreads, 0, stream>>>(dout, weight, dx, s,
-                                                                               unusual);
+  define(unusual);
 }
 
 // x (n, c, h, w), dout (n, o, oh, ow) -> dweight (o, c / groups, kh, kw)
 void conv2d_backward_weight(const float* x, const float* dout, float* dweight, Conv2dSize s,
                             void* workspace, cudaStream_t stream) {
   const Product p = backward_weight(s);
-  multiply(Filters{dout, s}, Cells{x, s}, StoreMatrix{dweight, p.m, p.n}, p.batch, p.m, p.n, p.k,
-           Workspace{workspace}.partial(0), stream);
+  if (is_far(s)) return by_definition(backward_weight_kernel, p, stream, x, dout, dweight, s);
+  multiply<FmaSums>(Filters{dout, s}, Cells{x, s}, StoreMatrix{dweight, p.m, p.n}, p.batch, p.m,
+                    p.n, p.k, Workspace{workspace}.partial(0), stream);
 }
 
 }  // namespace baregrad

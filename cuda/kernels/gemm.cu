@@ -1,6 +1,6 @@
 // GEMM: tiles.cuh, of matrices with any strides. Lanes walk along that axis of an operand whose
 // neighbours are neighbours in memory.
-#include "tiles.cuh"
+#include "mma.cuh"
 
 namespace baregrad {
 namespace {
@@ -33,18 +33,13 @@ Strided<kAlongDepth> columns_of(ConstMatrix b, GemmSize size) {
   return {b.data, b.batch, b.col, b.row, size.n};
 }
 
-}  // namespace
-
-int64_t gemm_workspace(GemmSize size) {
-  return multiply_workspace(true, size.batch, size.m, size.n, size.k);
-}
-
 // a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
-void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
-          float beta, void* workspace, cudaStream_t stream) {
+template <template <int, int> class Sums>
+void product(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
+             float beta, void* workspace, cudaStream_t stream) {
   const auto run = [&](const auto& rows, const auto& columns) {
-    multiply(rows, columns, Store{c, bias, alpha, beta}, size.batch, size.m, size.n, size.k,
-             static_cast<float*>(workspace), stream);
+    multiply<Sums>(rows, columns, Store{c, bias, alpha, beta}, size.batch, size.m, size.n, size.k,
+                   static_cast<float*>(workspace), stream);
   };
   const bool a_along = a.row != 1, b_along = b.col != 1;
   if (a_along && b_along)
@@ -55,6 +50,28 @@ void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize si
     run(rows_of<false>(a, size), columns_of<true>(b, size));
   else
     run(rows_of<false>(a, size), columns_of<false>(b, size));
+}
+
+}  // namespace
+
+// Whatever the arithmetic: where it cuts c otherwise, there are no splits.
+int64_t gemm_workspace(GemmSize size) {
+  return multiply_workspace(true, size.batch, size.m, size.n, size.k);
+}
+
+void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
+          float beta, void* workspace, cudaStream_t stream) {
+  product<FmaSums>(a, b, bias, c, size, alpha, beta, workspace, stream);
+}
+
+void gemm_tf32(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size,
+               float alpha, float beta, void* workspace, cudaStream_t stream) {
+  product<Tf32Sums>(a, b, bias, c, size, alpha, beta, workspace, stream);
+}
+
+void gemm_bf16(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size,
+               float alpha, float beta, void* workspace, cudaStream_t stream) {
+  product<Bfloat16Sums>(a, b, bias, c, size, alpha, beta, workspace, stream);
 }
 
 }  // namespace baregrad

@@ -15,7 +15,6 @@ namespace baregrad {
 constexpr int kSide = 16, kTileThreads = kSide * kSide;
 constexpr int kDepth = 8, kStages = 4;
 constexpr int kPart = kSide * kFour;       // of a tile's rows, or columns: 4 for each thread
-constexpr int kTilePad = 4;                // so that lanes that walk along k write to all banks
 constexpr int64_t kEnoughTiles = 2 * 132;  // blocks for every processor of a large device
 constexpr int64_t kLeastSplit = 16 * kDepth;
 
@@ -82,12 +81,12 @@ struct Tiling {
 };
 
 // Brings the tile of one operand to shared memory, its rows (kTile) by its places along k.
-template <int kTile, class Operand>
+template <int kTile, int kPad, class Operand>
 struct Loader {
   static constexpr int kEach = kTile * kDepth / kTileThreads;  // elements for each thread
   static constexpr bool kAlong = Operand::kAlongDepth;
   static constexpr int kRows = kAlong ? kEach : 1, kSteps = kAlong ? 1 : kEach;
-  static constexpr int kPitch = kTile + kTilePad;
+  static constexpr int kPitch = kTile + kPad;
 
   Operand operand;
   typename Operand::Row rows[kRows];
@@ -118,13 +117,62 @@ struct Loader {
   }
 };
 
-// Batch s: store(s, i, j, v, count) is given c[i, j + e] = v[e] for e < count <= 4.
-template <int kM, int kN, class A, class B, class Store>
+// A thread's share of a kHeight x kWidth tile: 4 x 4 outputs in each 64 x 64 of it, in float32. See also
+// mma.cuh.
+template <int kTileHeight, int kTileWidth>
+class FmaSums {
+ public:
+  static constexpr int kHeight = kTileHeight, kWidth = kTileWidth;
+  static constexpr bool kIsLean = true;
+  static constexpr int kPad = 4;  // so that lanes that walk along k write to all banks
+
+  // sum += a b, for tiles of a and b.
+  __device__ void add(const float (&a)[kDepth][kHeight + kPad],
+                      const float (&b)[kDepth][kWidth + kPad]) {
+#pragma unroll 2  // more would take more than 128 registers
+    for (int d = 0; d < kDepth; ++d) {
+      float x[kRowParts][kFour], y[kColumnParts][kFour];
+#pragma unroll
+      for (int r = 0; r < kRowParts; ++r) read_four(&a[d][r * kPart + row()], x[r]);
+#pragma unroll
+      for (int c = 0; c < kColumnParts; ++c) read_four(&b[d][c * kPart + column()], y[c]);
+#pragma unroll
+      for (int r = 0; r < kRowParts; ++r)
+#pragma unroll
+        for (int i = 0; i < kFour; ++i)
+#pragma unroll
+          for (int c = 0; c < kColumnParts; ++c)
+#pragma unroll
+            for (int j = 0; j < kFour; ++j) sum_[r][i][c][j] += x[r][i] * y[c][j];
+    }
+  }
+
+  // put(i, j, v): v are neighbours in row i of the tile, from column j on.
+  template <class Put>
+  __device__ void each(Put put) const {
+#pragma unroll
+    for (int r = 0; r < kRowParts; ++r)
+#pragma unroll
+      for (int i = 0; i < kFour; ++i)
+#pragma unroll
+        for (int c = 0; c < kColumnParts; ++c)
+          put(r * kPart + row() + i, c * kPart + column(), sum_[r][i][c]);
+  }
+
+ private:
+  static constexpr int kRowParts = kHeight / kPart, kColumnParts = kWidth / kPart;
+  __device__ static int row() { return threadIdx.x / kSide * kFour; }
+  __device__ static int column() { return threadIdx.x % kSide * kFour; }
+
+  float sum_[kRowParts][kFour][kColumnParts][kFour] = {};
+};
+
+// Batch s: store(s, i, j, v, count) is given c[i, j + e] = v[e] for e < count.
+template <class Sums, class A, class B, class Store>
 __global__ void __launch_bounds__(kTileThreads, 2)
     multiply_kernel(A a, B b, Store store, Tiling tiling) {
-  __shared__ __align__(16) float a_tile[kStages][kDepth][kM + kTilePad];
-  __shared__ __align__(16) float b_tile[kStages][kDepth][kN + kTilePad];
-  constexpr int kRowParts = kM / kPart, kColumnParts = kN / kPart;
+  __shared__ __align__(16) float a_tile[kStages][kDepth][Sums::kHeight + Sums::kPad];
+  __shared__ __align__(16) float b_tile[kStages][kDepth][Sums::kWidth + Sums::kPad];
 
   // Blocks that run at the same time share rows and columns: 8 rows of tiles at a time.
   const int tiles = tiling.rows * tiling.columns, block = blockIdx.x;
@@ -138,8 +186,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 
   a.advance(batch);
   b.advance(batch);
-  const Loader<kM, A> load_a(a, int64_t(tile_row) * kM);
-  const Loader<kN, B> load_b(b, int64_t(tile_column) * kN);
+  const Loader<Sums::kHeight, Sums::kPad, A> load_a(a, int64_t(tile_row) * Sums::kHeight);
+  const Loader<Sums::kWidth, Sums::kPad, B> load_b(b, int64_t(tile_column) * Sums::kWidth);
   const int64_t begin = split * tiling.depth, end = min(begin + tiling.depth, tiling.k);
   const auto load = [&](int stage, int64_t p) {
     if (p < end) {
@@ -149,50 +197,33 @@ __global__ void __launch_bounds__(kTileThreads, 2)
     ptx::commit_copies();  // an empty group too, so that as many wait
   };
 
-  const int row = threadIdx.x / kSide * kFour, column = threadIdx.x % kSide * kFour;
-  float sum[kRowParts][kFour][kColumnParts][kFour] = {};
-  for (int s = 0; s < kStages - 1; ++s) load(s, begin + s * kDepth);
+  Sums sums;
+  // The first steps only copy: one loop, since the code that copies is long.
+  constexpr int kAhead = kStages - 1;
   int stage = 0;
-  for (int64_t p = begin; p < end; p += kDepth) {
-    ptx::wait_for_copies<kStages - 2>();
-    __syncthreads();  // everybody's copies are there, and the stage before is free
-    load((stage + kStages - 1) % kStages, p + (kStages - 1) * kDepth);
-#pragma unroll 2  // more would take more than 128 registers
-    for (int d = 0; d < kDepth; ++d) {
-      float x[kRowParts][kFour], y[kColumnParts][kFour];
-#pragma unroll
-      for (int r = 0; r < kRowParts; ++r) read_four(&a_tile[stage][d][r * kPart + row], x[r]);
-#pragma unroll
-      for (int c = 0; c < kColumnParts; ++c) read_four(&b_tile[stage][d][c * kPart + column], y[c]);
-#pragma unroll
-      for (int r = 0; r < kRowParts; ++r)
-#pragma unroll
-        for (int i = 0; i < kFour; ++i)
-#pragma unroll
-          for (int c = 0; c < kColumnParts; ++c)
-#pragma unroll
-            for (int j = 0; j < kFour; ++j) sum[r][i][c][j] += x[r][i] * y[c][j];
+#pragma unroll 1
+  for (int64_t p = begin - kAhead * kDepth; p < end; p += kDepth, stage = (stage + 1) % kStages) {
+    if (p >= begin) {
+      ptx::wait_for_copies<kAhead - 1>();
+      __syncthreads();  // everybody's copies are there, and the stage before is free
     }
-    stage = (stage + 1) % kStages;
+    load((stage + kAhead) % kStages, p + kAhead * kDepth);
+    if (p >= begin) sums.add(a_tile[stage], b_tile[stage]);
   }
 
-#pragma unroll
-  for (int r = 0; r < kRowParts; ++r)
-#pragma unroll
-    for (int i = 0; i < kFour; ++i)
-#pragma unroll
-      for (int c = 0; c < kColumnParts; ++c) {
-        const int64_t y = int64_t(tile_row) * kM + r * kPart + row + i;
-        const int64_t x = int64_t(tile_column) * kN + c * kPart + column;
-        if (y >= tiling.m || x >= tiling.n) continue;
-        const int count = int(min(int64_t(kFour), tiling.n - x));
-        if (tiling.splits == 1) {
-          store(batch, y, x, sum[r][i][c], count);
-        } else {
-          const int64_t from = ((split * tiling.batch + batch) * tiling.m + y) * tiling.n + x;
-          write(tiling.partial + from, sum[r][i][c], count);
-        }
-      }
+  sums.each([&](int i, int j, const auto& v) {
+    constexpr int kCount = sizeof v / sizeof v[0];
+    const int64_t y = int64_t(tile_row) * Sums::kHeight + i;
+    const int64_t x = int64_t(tile_column) * Sums::kWidth + j;
+    if (y >= tiling.m || x >= tiling.n) return;
+    const int count = int(min(int64_t(kCount), tiling.n - x));
+    if (tiling.splits == 1) {
+      store(batch, y, x, v, count);
+    } else {
+      const int64_t from = ((split * tiling.batch + batch) * tiling.m + y) * tiling.n + x;
+      write(tiling.partial + from, v, count);
+    }
+  });
 }
 
 // partial (splits, batch, m, n) -> c
@@ -208,15 +239,12 @@ __global__ void __launch_bounds__(kThreads) add_splits_kernel(Store store, Tilin
   }
 }
 
-// The side of a tile for so many rows, or columns, of so many outputs: 128 where these are enough.
-inline int tile_side(int64_t length, int64_t outputs) {
-  return length > kPart && outputs >= kEnoughTiles * 128 * 128 / 2 ? 2 * kPart : kPart;
-}
-
+// How c is cut: into tiles of 128 rows, and as many columns where registers allow it, if these are
+// enough for a device; else of 64 x 64, and k into splits if those are few.
 inline Tiling tiling_of(bool is_lean, int64_t batch, int64_t m, int64_t n, int64_t k,
                         float* partial) {
-  const int height = tile_side(m, batch * m * n);
-  const int width = is_lean || height == kPart ? tile_side(n, batch * m * n) : kPart;
+  const bool large = m > kPart && batch * m * n >= kEnoughTiles * 128 * 128 / 2;
+  const int height = large ? 2 * kPart : kPart, width = large && is_lean ? 2 * kPart : kPart;
   Tiling t = {
       batch, m, n,      k, height, width, int(divide_up(m, height)), int(divide_up(n, width)),
       1,     0, partial};
@@ -237,23 +265,19 @@ inline int64_t multiply_workspace(bool is_lean, int64_t batch, int64_t m, int64_
   return t.splits == 1 ? 0 : t.splits * batch * m * n * int64_t(sizeof(float));
 }
 
-// c = a b on a stream.
-template <class A, class B, class Store>
+// c = a b on a stream, in the arithmetic of Sums.
+template <template <int, int> class Sums, class A, class B, class Store>
 void multiply(const A& a, const B& b, const Store& store, int64_t batch, int64_t m, int64_t n,
               int64_t k, float* partial, cudaStream_t stream) {
-  constexpr bool kIsLean = A::kIsLean && B::kIsLean;
+  constexpr bool kIsLean = A::kIsLean && B::kIsLean && Sums<kPart, kPart>::kIsLean;
   const Tiling t = tiling_of(kIsLean, batch, m, n, k, partial);
   const unsigned blocks = unsigned(batch * t.rows * t.columns * t.splits);
   if (blocks == 0) return;  // a grid of no blocks is an error
-  constexpr int kLong = 2 * kPart, kWidest = kIsLean ? kLong : kPart;
-  if (t.height == kLong && t.width == kLong)
-    multiply_kernel<kLong, kWidest><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
-  else if (t.height == kLong)
-    multiply_kernel<kLong, kPart><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
-  else if (t.width == kLong)
-    multiply_kernel<kPart, kLong><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+  using Large = Sums<2 * kPart, kIsLean ? 2 * kPart : kPart>;
+  if (t.height > kPart)
+    multiply_kernel<Large><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
   else
-    multiply_kernel<kPart, kPart><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
+    multiply_kernel<Sums<kPart, kPart>><<<blocks, kTileThreads, 0, stream>>>(a, b, store, t);
   if (t.splits > 1)
     add_splits_kernel<<<blocks_for(batch * m * n, kThreads), kThreads, 0, stream>>>(store, t);
 }

@@ -1,23 +1,32 @@
 #include "async_copies.h"
 
 #include <cstring>
-#include <utility>
 
 #include "block.h"
 
 namespace simt {
 
 void AsyncCopies::clear() {
-  open_.clear();
-  groups_.clear();
+  copies_ = {};
+  ends_ = {};
+  taken_ = 0;
 }
 
-void AsyncCopies::commit() { groups_.push_back(std::exchange(open_, {})); }
+void AsyncCopies::commit() {
+  constexpr std::size_t kMostTaken = 16;  // then room is made
+  if (taken_ == kMostTaken) {
+    const auto gone = static_cast<std::ptrdiff_t>(ends_[taken_ - 1]);
+    copies_.erase(copies_.begin(), copies_.begin() + gone);
+    ends_.erase(ends_.begin(), ends_.begin() + kMostTaken);
+    for (std::size_t& end : ends_) end -= static_cast<std::size_t>(gone);
+    taken_ = 0;
+  }
+  ends_.push_back(copies_.size());
+}
 
-std::vector<AsyncCopy> AsyncCopies::take() {
-  std::vector<AsyncCopy> oldest = std::move(groups_.front());
-  groups_.pop_front();
-  return oldest;
+std::span<const AsyncCopy> AsyncCopies::take() {
+  const std::size_t begin = taken_ == 0 ? 0 : ends_[taken_ - 1];
+  return std::span(copies_).subspan(begin, ends_[taken_++] - begin);
 }
 
 // What kernels call.
@@ -41,10 +50,8 @@ void Block::copy_async(const AsyncCopy& copy) {
 
 void Block::wait_for_copies(int pending) {
   AsyncCopies& copies = async_copies();
-  while (copies.groups() > static_cast<std::size_t>(pending)) {
-    taken_ = copies.take();
-    for (const AsyncCopy& copy : taken_) perform(copy);
-  }
+  while (copies.groups() > static_cast<std::size_t>(pending))
+    for (const AsyncCopy& copy : copies.take()) perform(copy);
 }
 
 void Block::perform(const AsyncCopy& copy) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <span>
 #include <vector>
 
 namespace simt {
@@ -15,19 +15,19 @@ struct AsyncCopy {
   const void* pc;           // of a watched kernel, behind the call; else nullptr
 };
 
-// Those of one thread that have not happened.
+// Those of one thread that have not happened, in groups.
 class AsyncCopies {
  public:
-  void clear();
-  void add(const AsyncCopy& copy) { open_.push_back(copy); }
+  void clear();  // and gives back their memory
+  void add(const AsyncCopy& copy) { copies_.push_back(copy); }
   void commit();
-
-  std::size_t groups() const { return groups_.size(); }
-  std::vector<AsyncCopy> take();  // the oldest group, of which there is one
+  std::size_t groups() const { return ends_.size() - taken_; }
+  std::span<const AsyncCopy> take();  // the oldest group, of which there is one
 
  private:
-  std::vector<AsyncCopy> open_;  // in no group yet
-  std::deque<std::vector<AsyncCopy>> groups_;
+  std::vector<AsyncCopy> copies_;
+  std::vector<std::size_t> ends_;  // of groups, in there
+  std::size_t taken_ = 0;          // groups that have happened
 };
 
 }  // namespace simt

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <new>
 
 // No fiber ever moves from one host thread to another, so these may be thread-local.
 constinit thread_local uint3 threadIdx{};
@@ -38,6 +39,7 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   turn_ = 0;
   schedule_.restart(blocks_);
   report_.clear();
+  out_of_memory_ = false;
   shared_memory_.reset(shape.shared_bytes);
   watch_.begin_launch(blocks_);
   counter_.begin_launch();
@@ -80,8 +82,7 @@ void Block::run(uint3 index) {
   blockIdx = index;
   shared_memory_.poison();
   watch_.begin_block(turn_);
-  if (copies_) std::ranges::for_each(async_copies_, &AsyncCopies::clear);
-  copies_ = false;
+  forget_copies();
   live_threads_ = thread_count_;
   arrived_ = {};
   barrier_diverges_ = false;
@@ -96,7 +97,7 @@ void Block::run(uint3 index) {
   while (live_threads_ > 0) {
     for (Mask warps = lanes_below(warp_count_); warps != 0;) {
       run_warp(warps_[schedule_.take(warps)]);
-      if (!report_.empty()) return;
+      if (has_failed()) return;
     }
     if (live_threads_ == 0 || recall_threads_aside()) continue;
     if (arrived_.voters < live_threads_) return note_deadlock();
@@ -107,6 +108,11 @@ void Block::run(uint3 index) {
   if (const auto overrun = shared_memory_.overrun()) note_overrun(*overrun);
 }
 
+void Block::forget_copies() {
+  if (copies_) std::ranges::for_each(async_copies_, &AsyncCopies::clear);
+  copies_ = false;
+}
+
 void Block::run_warp(Warp& warp) {
   warp_ = &warp;
   do {
@@ -114,7 +120,7 @@ void Block::run_warp(Warp& warp) {
       round_ = warp.ready;
       pass_turn(host_);
       counter_.end_round();
-      if (!report_.empty()) return;
+      if (has_failed()) return;
     }
   } while (answer_active_mask(warp));
 }
@@ -127,8 +133,14 @@ void Block::run_threads(void* self) {
     bool threw = false;
     try {
       block.body_(block.closure_);
+    } catch (const std::bad_alloc&) {
+      block.out_of_memory_ = true;
     } catch (...) {
       threw = true;  // to stop() here would never leave this handler
+    }
+    if (block.out_of_memory_) {
+      block.round_ = 0;  // nobody else has a turn
+      block.stop();
     }
     if (threw) {
       block.note(block.shape_.location, "a C++ exception left a thread", "");

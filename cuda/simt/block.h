@@ -56,7 +56,9 @@ class Block {
   void begin(const LaunchShape& shape, ThreadBody body, const void* closure,
              const Schedule& schedule);
   void run_blocks();  // one after another, for a while
-  bool is_done() const { return turn_ == blocks_ || !report_.empty(); }
+  bool is_done() const { return turn_ == blocks_ || has_failed(); }
+  bool is_out_of_memory() const { return out_of_memory_; }
+  void forget_copies();  // that nobody waited for
   const std::string& report() const { return report_; }
 
   // For the threads.
@@ -102,6 +104,8 @@ class Block {
   [[noreturn]] void stop();
 
  private:
+  bool has_failed() const { return out_of_memory_ || !report_.empty(); }
+
   // block.cpp: who runs when
   uint3 index_of(std::uint64_t turn) const;
   void run(uint3 index);
@@ -142,8 +146,9 @@ class Block {
   Watch watch_;
   Counter counter_;
   std::string report_;
-  std::uint64_t blocks_ = 0;  // of the grid
-  std::uint64_t turn_ = 0;    // blocks that have run
+  bool out_of_memory_ = false;  // the host's, while a thread ran: there may be none for a report
+  std::uint64_t blocks_ = 0;    // of the grid
+  std::uint64_t turn_ = 0;      // blocks that have run
 
   int thread_count_ = 0;
   int warp_count_ = 0;
@@ -151,8 +156,7 @@ class Block {
   std::array<Warp, kMaxBlockWarps> warps_;
   std::array<Fiber*, kMaxBlockThreads> thread_fibers_;
   std::array<AsyncCopies, kMaxBlockThreads> async_copies_;
-  bool copies_ = false;           // any of them in this block
-  std::vector<AsyncCopy> taken_;  // that happen now: here, as stop() frees nothing
+  bool copies_ = false;  // any of them in this block
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> free_fibers_;
   Fiber host_;  // where the scheduler runs

@@ -56,7 +56,10 @@ class Borrowed {
     if (device.idle.empty()) device.idle.emplace_back();
     block_.splice(block_.begin(), device.idle, device.idle.begin());
   }
-  ~Borrowed() { device_.idle.splice(device_.idle.begin(), block_); }
+  ~Borrowed() {
+    block_.front().forget_copies();
+    device_.idle.splice(device_.idle.begin(), block_);
+  }
   Block* operator->() { return &block_.front(); }
 
  private:
@@ -120,6 +123,7 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noex
         lock.lock();
         if (stopped) return;
       }
+      if (block->is_out_of_memory()) throw std::bad_alloc();
       if (block->report().empty()) return block->end_counting();
       error.report = block->report();
     } else {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, cuda, data, nn, optim, sim, train, utils
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import kernels
-from .choice import use, use_environment
+from .choice import autocast, use, use_environment
 from .creation import (
     arange,
     as_tensor,
@@ -110,6 +110,7 @@ __all__ = [
     "argmax",
     "argmin",
     "as_tensor",
+    "autocast",
     "autograd",
     "bool",
     "cat",

@@ -29,6 +29,7 @@ _LADDERS = {
 # The kernels of the simulator, compiled so that it sees every access to memory.
 _WATCHED = _PLACE / "_sim_watched.so"
 _WATCHING = ("watched", "counted")
+_ROUNDED = ("tf32", "bf16")
 _OPS = frozenset(_cpu.SLOTS.values())
 
 
@@ -40,6 +41,7 @@ class Choice:
     isa: str = ""  # the best there is
     rungs: tuple[tuple[str, str], ...] = ()  # op and number, idea or both, or the path of a library
     sim: str = "plain"  # or one of _WATCHING
+    precision: str = "float32"  # of factors on devices, or one of _ROUNDED
 
 
 _current = Choice()
@@ -79,6 +81,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     use("my_gemm.cu")           your own for the simulator, likewise
     use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
     use(sim="watched")          the simulator finds races, strays and what nobody wrote; "plain" is fast
+    use(precision="bf16")       products on a device round their factors, and "float32" undoes it
     use(sim="counted")          and counts for `bg.sim.report()` what memory has to do for each line
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
@@ -132,8 +135,33 @@ def _pick(choice: Choice, name: str, value: str) -> Choice:
         if value != "plain" and (why := backend.why_absent("sim")):
             raise ValueError(f"[use] sim is not here: {why}")
         return replace(choice, sim=value)
+    if name == "precision":
+        if value not in ("float32", *_ROUNDED):
+            raise ValueError(
+                f"[use] precision is {value!r}, expected float32, {' or '.join(_ROUNDED)}"
+            )
+        return replace(choice, precision=value)
     rung = _find(name, value)
     return replace(choice, rungs=(*(r for r in choice.rungs if r[0] != name), (name, rung)))
+
+
+def autocast(device_type: str, dtype: str = "bfloat16", enabled: bool = True) -> Chosen:
+    """Inside `with autocast("cuda"):` products on devices round their factors and run on tensor cores.
+
+    To bfloat16 (8 bits of each number) or "tf32" (11), ties to even; products are exact, sums and all
+    other kernels float32, and so are weights: nothing is stored in less. Matrix products alone, not
+    convolutions (Micikevicius et al. 2018, Mixed Precision Training). It holds for the whole process.
+
+    Raises ValueError for another dtype, and for "cpu", whose kernels are float32.
+    """
+    names = {"bfloat16": "bf16", "bf16": "bf16", "tf32": "tf32", "float32": "float32"}
+    if dtype not in names:
+        raise ValueError(f"[autocast] dtype is {dtype!r}, expected bfloat16, tf32 or float32")
+    if backend.checked_name(device_type) == "cpu":
+        raise ValueError(
+            "[autocast] device_type is 'cpu', whose kernels are float32: expected sim or cuda"
+        )
+    return use(precision=names[dtype]) if enabled else use()
 
 
 def rungs() -> Iterator[tuple[str, str, str, Path]]:
@@ -256,7 +284,8 @@ def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
 def _select(where: str, choice: Choice, alternatives: list[tuple[str, str, str]]) -> None:
     extension: Any = backend.device(where).table.own
     try:
-        extension.select(choice.isa if where == "cpu" else "", alternatives)
+        rounded = choice.precision if choice.precision in _ROUNDED else ""
+        extension.select(choice.isa if where == "cpu" else rounded, alternatives)
     except ValueError as error:
         sentence = str(error)
         for copy, library in _originals.items():

@@ -15,6 +15,7 @@ from ..cases.case import CaseError
 from ..cases.check import check as check_bound, exact_result
 from ..choice import Chosen, in_use
 from ..native import _cpu
+from ..own import CUDA
 from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
 from . import options
 
@@ -40,6 +41,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each benchmark case. ValueError if a kernel is wrong on one."""
+    if args.use and args.use.endswith(CUDA):
+        raise argparse.ArgumentTypeError(
+            f"argument --use: {args.use} runs on the simulator, which takes no device's time; "
+            f"`baregrad sim {args.op} --use {args.use}` counts what it asks of memory"
+        )
     plain = in_use()
     with options.machine(args):
         table = backend.kernels.active

@@ -93,6 +93,8 @@ def _loop(args: argparse.Namespace, stem: str, slots: list[str], kind: str) -> t
 def _own(op: str, spec: str) -> tuple[str, Path]:
     """What a rung or a file is called, and where it is."""
     name, _, value = spec.rpartition("=")
+    if value.endswith(own.CUDA):
+        raise argparse.ArgumentTypeError(f"argument --use: {value} is no C++ for the CPU")
     if value.endswith(choice.SOURCES):
         source = Path(value)
         ops = {_cpu.SLOTS[slot] for slot in own.wrapped(source)[1]}
