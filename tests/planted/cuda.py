@@ -6,8 +6,8 @@ from .plugins import Fault
 
 CUDA = [
     Fault("gemm", "reads a tile before it is whole", "    __syncthreads();  // everybody's", "    // everybody's", "tiles"),
-    Fault("gemm", "does not wait for the copies of a tile", "wait_for_copies<kStages - 2>", "wait_for_copies<kStages - 1>", "tiles"),
-    Fault("gemm", "copies into the tile in use", "load((stage + kStages - 1) % kStages,", "load(stage,", "tiles"),
+    Fault("gemm", "does not wait for the copies of a tile", "wait_for_copies<kAhead - 1>", "wait_for_copies<kAhead>", "tiles"),
+    Fault("gemm", "copies into the tile in use", "load((stage + kAhead) % kStages,", "load(stage,", "tiles"),
     Fault("gemm", "rounds a to bfloat16", "sum_[r][i][c][j] += x[r][i] * y[c][j]",
           "sum_[r][i][c][j] += __uint_as_float(__float_as_uint(x[r][i]) & 0xffff0000u) * y[c][j]", "tiles"),
     Fault("gemm", "forgets the last split", "s < tiling.splits; ++s", "s + 1 < tiling.splits; ++s", "tiles"),
