@@ -70,10 +70,10 @@ std::vector<KernelCounts> counted() {
       const SourceLine& line = places[place++];
       lines[{line.file, line.line, std::get<1>(key), std::get<2>(key)}].add(counts);
     }
-    KernelCounts& told = result.emplace_back(name, kernel.launches, kernel.blocks, kernel.threads);
+    result.push_back({name, kernel.launches, kernel.blocks, kernel.threads, {}});
     for (const auto& [key, counts] : lines) {
       const auto& [file, line, shared, kind] = key;
-      told.lines.push_back({file, line, shared, kind, counts});
+      result.back().lines.push_back({file, line, shared, kind, counts});
     }
   }
   return result;
