@@ -18,7 +18,8 @@ from simulated import Simulator
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SCHEDULES = ("forward", "reverse", "random:1")
-SIM = [f"sim-{schedule}" for schedule in SCHEDULES] if not backend.why_absent("sim") else []
+DEVICES = [name for name in ("sim", "cuda") if not backend.why_absent(name)]
+SIM = [f"sim-{schedule}" for schedule in SCHEDULES] if "sim" in DEVICES else []
 
 
 @pytest.fixture
@@ -35,12 +36,15 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
-@pytest.fixture(params=[*_cpu.available(), *SIM])
+@pytest.fixture(params=[*_cpu.available(), *SIM, *(["cuda"] if "cuda" in DEVICES else [])])
 def table(request: pytest.FixtureRequest) -> Iterator[object]:
     """The kernels of every compiled backend, instruction set and schedule, on NumPy arrays."""
     if request.param in _cpu.available():
         with bg.use(isa=request.param):
             yield bg.kernels.cpu
+        return
+    if request.param == "cuda":
+        yield OnDevice(backend.device("cuda"))
         return
     sim = backend.device("sim")
     before = sim.table.own.schedule()
@@ -49,15 +53,15 @@ def table(request: pytest.FixtureRequest) -> Iterator[object]:
     sim.table.own.set_schedule(before)
 
 
-@pytest.fixture(params=["reference", "cpu", *(["sim"] if SIM else [])])
+@pytest.fixture(params=["reference", "cpu", *DEVICES])
 def any_table(request: pytest.FixtureRequest) -> object:
     """The kernels of every backend, each in one form, the reference included."""
-    if request.param == "sim":
-        return OnDevice(backend.device("sim"))
+    if request.param in DEVICES:
+        return OnDevice(backend.device(request.param))
     return getattr(bg.kernels, request.param)
 
 
-@pytest.fixture(params=["cpu", *(["sim"] if SIM else []), "opaque"])
+@pytest.fixture(params=["cpu", *DEVICES, "opaque"])
 def device(request: pytest.FixtureRequest) -> str:
     """The name of every device that a tensor can live on."""
     import opaque
