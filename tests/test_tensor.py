@@ -137,7 +137,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: bg.tensor([1j]), TypeError, "data has dtype complex128"),
     (lambda: bg.tensor([1], requires_grad=True), TypeError, "dtype is int64, expected float32"),
     (lambda: bg.tensor([1.0], device="tpu"), ValueError, "device is 'tpu', expected one of"),
-    (lambda: bg.tensor([1.0]).to("cuda"), RuntimeError, "cuda is not available: this build"),
+    (lambda: bg.tensor([1.0]).to("cuda"), RuntimeError, "cuda is not available: "),
     (lambda: bg.tensor([1.0]).to(np.float16), TypeError, "dtype is float16, expected float32"),
     (lambda: bg.from_numpy([1.0]), TypeError, "array is a list, expected a NumPy array"),  # type: ignore[arg-type]
     (lambda: bg.tensor([1.0, 2.0]).item(), ValueError, r"shape \(2,\), expected one element"),
