@@ -280,7 +280,7 @@ def test_every_shared_name_is_compared() -> None:
     named |= set(bg.__all__) - {"__version__"}
     shared = {n for n in named if hasattr(torch, n) or hasattr(torch.Tensor, n)}
     elsewhere = {
-        *("Tensor", "autograd", "cuda", "device", "nn", "optim", "utils"),
+        *("Tensor", "autocast", "autograd", "cuda", "device", "nn", "optim", "utils"),
         *("backward", "grad", "grad_fn", "is_leaf", "register_hook", "requires_grad"),
         *("requires_grad_", "retain_grad", "enable_grad", "is_grad_enabled", "no_grad"),
         *("set_grad_enabled", "manual_seed", "get_num_threads", "set_num_threads", "load", "save"),
