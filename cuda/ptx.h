@@ -83,6 +83,7 @@ __device__ inline uint32_t to_bf16(float first, float second) {
 __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
 #if BAREGRAD_PTX_MODEL
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll 1
   for (int k = 0; k < 8; ++k) {
     const auto of = [&](uint32_t low, uint32_t high, int place) {
       return __uint_as_float(__shfl_sync(0xffffffffu, k < 4 ? low : high, place * 4 + k % 4));
@@ -104,6 +105,7 @@ __device__ inline void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t
 __device__ inline void mma(float (&c)[4], const uint32_t (&a)[2], const uint32_t (&b)[1]) {
 #if BAREGRAD_PTX_MODEL
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+#pragma unroll 1
   for (int k = 0; k < 8; ++k) {
     const auto of = [&](uint32_t pair, int place) {
       const uint32_t both = __shfl_sync(0xffffffffu, pair, place * 4 + k / 2);

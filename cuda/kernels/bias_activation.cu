@@ -7,15 +7,19 @@
 namespace baregrad {
 namespace {
 
-// x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias). Index is as wide as n c s needs.
-template <class Kind, class Index>
+// x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias)
+template <class Kind>
 __global__ void bias_activation_forward_kernel(const float* x, const float* bias, float* out,
-                                               int64_t total, Index c, Index s) {
+                                               int64_t total, int64_t c, int64_t s) {
   const bool pixels = s % kFour == 0, channels = s == 1 && c % kFour == 0;
+  const auto channel_of = [&](int64_t i) {
+    const int64_t plane = quotient(i, s);
+    return plane - quotient(plane, c) * c;
+  };
   for_fours(
       total, are_aligned(x, bias, out) && (pixels || channels),
       [&](int64_t i) {
-        const Index channel = Index(i) / s % c;
+        const int64_t channel = channel_of(i);
         float v[kFour], shift[kFour];
         read_four(x + i, v);
         if (channels)
@@ -25,7 +29,7 @@ __global__ void bias_activation_forward_kernel(const float* x, const float* bias
         for (int e = 0; e < kFour; ++e) v[e] = Kind::forward(v[e] + shift[e], 0.f);
         write_four(out + i, v);
       },
-      [&](int64_t i) { out[i] = Kind::forward(x[i] + bias[Index(i) / s % c], 0.f); });
+      [&](int64_t i) { out[i] = Kind::forward(x[i] + bias[channel_of(i)], 0.f); });
 }
 
 // saved, dout (n, c, s) -> dx (n, c, s), dbias (c,), a block for a channel
@@ -36,6 +40,7 @@ __global__ void bias_activation_backward_kernel(const float* saved, const float*
   for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
     const Channel here = {channel, c, s};
     RunningSum running;
+#pragma unroll 1
     for (int64_t i = threadIdx.x; i < n * s; i += kThreads) {
       const int64_t place = here.place(i);
       const float d = Kind::backward(saved[place], dout[place], 0.f);
@@ -78,13 +83,8 @@ void forward(const float* x, const float* bias, float* out, int64_t n, int64_t c
              cudaStream_t stream) {
   const int64_t total = n * c * s;
   if (total == 0) return;  // a grid of no blocks is an error
-  const unsigned blocks = blocks_for_fours(total);
-  if (total >> 31 == 0)
-    bias_activation_forward_kernel<Kind>
-        <<<blocks, kThreads, 0, stream>>>(x, bias, out, total, uint32_t(c), uint32_t(s));
-  else
-    bias_activation_forward_kernel<Kind>
-        <<<blocks, kThreads, 0, stream>>>(x, bias, out, total, c, s);
+  bias_activation_forward_kernel<Kind>
+      <<<blocks_for_fours(total), kThreads, 0, stream>>>(x, bias, out, total, c, s);
 }
 
 template <class Kind>

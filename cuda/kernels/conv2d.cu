@@ -95,8 +95,8 @@ struct Turned {
   };
   __device__ Row row(int64_t i) const { return {i < s.c / s.groups ? i * s.kh * s.kw : -1}; }
   __device__ Step step(int64_t p) const {
-    const int64_t cells = s.kh * s.kw;
-    return {p / cells * (s.c / s.groups) * cells + p % cells};
+    const int64_t cells = s.kh * s.kw, filter = quotient(p, cells);
+    return {filter * (s.c / s.groups - 1) * cells + p};
   }
   __device__ const float* at(Row row, Step step) const {
     return row.offset >= 0 ? data + row.offset + step.offset : nullptr;
@@ -120,8 +120,8 @@ struct Filters {
   };
   __device__ Row row(int64_t i) const { return {i < s.o / s.groups ? i * s.oh * s.ow : -1}; }
   __device__ Step step(int64_t p) const {
-    const int64_t pixels = s.oh * s.ow;
-    return {p / pixels * s.o * pixels + p % pixels};
+    const int64_t pixels = s.oh * s.ow, image = quotient(p, pixels);
+    return {image * (s.o - 1) * pixels + p};
   }
   __device__ const float* at(Row row, Step step) const {
     return row.offset >= 0 ? data + row.offset + step.offset : nullptr;
@@ -149,8 +149,9 @@ struct Cells {
             int(i / s.kw % s.kh * s.dilation_h - s.pad_h), int(i % s.kw * s.dilation_w - s.pad_w)};
   }
   __device__ Step step(int64_t p) const {
-    return {p / (s.oh * s.ow) * s.c * s.h * s.w, int(p / s.ow % s.oh * s.stride_h),
-            int(p % s.ow * s.stride_w)};
+    const int64_t y = quotient(p, s.ow), image = quotient(y, s.oh);
+    return {image * s.c * s.h * s.w, int((y - image * s.oh) * s.stride_h),
+            int((p - y * s.ow) * s.stride_w)};
   }
   __device__ const float* at(Row row, Step pixel) const {
     const int y = row.y + pixel.y, x = row.x + pixel.x;
@@ -176,20 +177,20 @@ struct StorePixels {
   template <int kCount>
   __device__ void operator()(int64_t group, int64_t i, int64_t j, const float (&sum)[kCount],
                              int count) const {
-    const int64_t filter = group * rows + i, image = j / pixels, pixel = j % pixels;
+    const int64_t filter = group * rows + i, image = quotient(j, pixels);
     const float shift = bias ? bias[filter] : 0.f;
     float v[kCount];
 #pragma unroll
     for (int e = 0; e < kCount; ++e) v[e] = sum[e] + shift;
-    float* const to = out + (image * groups * rows + filter) * pixels + pixel;
+    int64_t pixel = j - image * pixels;
+    float* to = out + (image * groups * rows + filter) * pixels + pixel;
     if (pixel + count <= pixels) return write(to, v, count);
 #pragma unroll
-    for (int e = 0; e < kCount;
-         ++e)  // the last pixels of one image, then the first of the next ones
-      if (e < count) {
-        const int64_t further = (j + e) / pixels - image;
-        to[e + further * (groups * rows - 1) * pixels] = v[e];
-      }
+    for (int e = 0; e < kCount; ++e) {
+      if (e >= count) return;
+      *to++ = v[e];
+      if (++pixel == pixels) pixel = 0, to += (groups * rows - 1) * pixels;  // the next image
+    }
   }
 };
 
@@ -277,7 +278,7 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   if (is_far(s)) return by_definition(forward_kernel, p, stream, x, weight, bias, out, s);
   const Workspace own = {workspace};
   fill_table(own.table(), p, s.h * s.w, s, stream);
-  multiply<FmaSums>(Strided<true>{weight, p.m * p.k, p.k, 1, p.m}, Windows{x, own.table(), s},
+  multiply<FmaSums>(Strided{weight, p.m * p.k, p.k, 1, p.m}, Windows{x, own.table(), s},
                     StorePixels{out, bias, p.m, s.oh * s.ow, s.groups}, p.batch, p.m, p.n, p.k,
                     own.partial(table_bytes(p)), stream);
 }

@@ -1,5 +1,4 @@
-// GEMM: tiles.cuh, of matrices with any strides. Lanes walk along that axis of an operand whose
-// neighbours are neighbours in memory.
+// GEMM: tiles.cuh, of matrices with any strides.
 #include "mma.cuh"
 
 namespace baregrad {
@@ -24,32 +23,13 @@ struct Store {
   }
 };
 
-template <bool kAlongDepth>
-Strided<kAlongDepth> rows_of(ConstMatrix a, GemmSize size) {
-  return {a.data, a.batch, a.row, a.col, size.m};
-}
-template <bool kAlongDepth>
-Strided<kAlongDepth> columns_of(ConstMatrix b, GemmSize size) {
-  return {b.data, b.batch, b.col, b.row, size.n};
-}
-
 // a (batch, m, k), b (batch, k, n), bias (n,) -> c (batch, m, n) = alpha a b + beta c + bias
 template <template <int, int> class Sums>
 void product(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,
              float beta, void* workspace, cudaStream_t stream) {
-  const auto run = [&](const auto& rows, const auto& columns) {
-    multiply<Sums>(rows, columns, Store{c, bias, alpha, beta}, size.batch, size.m, size.n, size.k,
-                   static_cast<float*>(workspace), stream);
-  };
-  const bool a_along = a.row != 1, b_along = b.col != 1;
-  if (a_along && b_along)
-    run(rows_of<true>(a, size), columns_of<true>(b, size));
-  else if (a_along)
-    run(rows_of<true>(a, size), columns_of<false>(b, size));
-  else if (b_along)
-    run(rows_of<false>(a, size), columns_of<true>(b, size));
-  else
-    run(rows_of<false>(a, size), columns_of<false>(b, size));
+  multiply<Sums>(Strided{a.data, a.batch, a.row, a.col, size.m},
+                 Strided{b.data, b.batch, b.col, b.row, size.n}, Store{c, bias, alpha, beta},
+                 size.batch, size.m, size.n, size.k, static_cast<float*>(workspace), stream);
 }
 
 }  // namespace

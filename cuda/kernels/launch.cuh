@@ -21,6 +21,11 @@ __host__ __device__ constexpr int64_t part_begin(int64_t n, int64_t part, int64_
   return n / parts * part + n % parts * part / parts;
 }
 
+// a / b of numbers that are not negative. Devices divide 32 bits several times as fast as 64.
+__device__ inline int64_t quotient(int64_t a, int64_t b) {
+  return (a | b) >> 32 == 0 ? uint32_t(a) / uint32_t(b) : a / b;
+}
+
 inline unsigned blocks_for(int64_t n, int64_t each) {
   const int64_t blocks = divide_up(n, each);
   return unsigned(blocks < kMostBlocks ? blocks : kMostBlocks);

@@ -57,18 +57,18 @@ class MmaSums {
     }
   }
 
-  template <class Put>
-  __device__ void each(Put put) const {
+  __device__ void put(int part, float (&to)[kPart][kWidth + kPad]) const {
+    if (row() / kPart != part) return;
     const int g = threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int r = 0; r < kHigh; ++r)
 #pragma unroll
       for (int c = 0; c < kWide; ++c)
 #pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          const float v[2] = {sum_[r][c][2 * half], sum_[r][c][2 * half + 1]};
-          put(row() + r * 16 + half * 8 + g, column() + c * 8 + 2 * t, v);
-        }
+        for (int half = 0; half < 2; ++half)
+          *reinterpret_cast<float2*>(
+              &to[row() % kPart + r * 16 + half * 8 + g][column() + c * 8 + 2 * t]) =
+              make_float2(sum_[r][c][2 * half], sum_[r][c][2 * half + 1]);
   }
 
  private:

@@ -30,13 +30,10 @@ constexpr int kWarps = kThreads / kWarp;
 struct Channel {
   int64_t channel, c, s;
 
-  // Where element i of the n s is. Devices divide 32 bits several times as fast as 64.
+  // Where element i of the n s is.
   __device__ int64_t place(int64_t i) const {
-    if (i >> 31 == 0 && s >> 31 == 0) {
-      const uint32_t image = uint32_t(i) / uint32_t(s);
-      return (int64_t(image) * c + channel) * s + (uint32_t(i) - image * uint32_t(s));
-    }
-    return (i / s * c + channel) * s + i % s;
+    const int64_t image = quotient(i, s);
+    return (image * c + channel) * s + (i - image * s);
   }
 };
 

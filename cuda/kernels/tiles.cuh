@@ -8,8 +8,9 @@
 //
 // A block of 16 x 16 threads computes a tile of c. Along k it goes in steps of kDepth; tiles of a and b
 // arrive in shared memory kStages - 1 steps ahead of their use (cp.async), and a thread keeps 4 x 4 sums
-// for each 64 x 64 of the tile in registers. Where c has too few tiles for a device, k is cut
-// into splits, whose sums a second kernel adds up, always in the same order.
+// for each 64 x 64 of the tile in registers; they leave by shared memory too, a row of neighbours for
+// each warp. Where c has too few tiles for a device, k is cut into splits, whose sums a second kernel adds
+// up, always in the same order.
 namespace baregrad {
 
 constexpr int kSide = 16, kTileThreads = kSide * kSide;
@@ -26,25 +27,12 @@ constexpr int64_t kLeastSplit = 16 * kDepth;
 //   const float* data               any address
 //   static constexpr bool kAlongDepth     neighbours in memory are neighbours along k
 //   static constexpr bool kIsLean         few registers: a thread may have 8 x 8 sums
-
-// Of a matrix in memory: element (i, p) is data[i along_rows + p along_k].
-template <bool kLanesAlongDepth>
+// or a matrix in memory: element (i, p) is data[i along_rows + p along_k].
 struct Strided {
-  static constexpr bool kAlongDepth = kLanesAlongDepth, kIsLean = true;
+  static constexpr bool kIsLean = true;
   const float* data;
   int64_t batch, along_rows, along_k, rows;
 
-  struct Row {
-    const float* data;
-  };
-  struct Step {
-    int64_t offset;
-  };
-  __device__ Row row(int64_t i) const { return {i < rows ? data + i * along_rows : nullptr}; }
-  __device__ Step step(int64_t p) const { return {p * along_k}; }
-  __device__ const float* at(Row row, Step step) const {
-    return row.data ? row.data + step.offset : nullptr;
-  }
   __device__ void advance(int64_t s) { data += s * batch; }
 };
 
@@ -117,6 +105,43 @@ struct Loader {
   }
 };
 
+// The same for a matrix: lanes walk along that axis whose neighbours are neighbours in memory, and so
+// each of a thread's elements is as far from the one before it as all are.
+template <int kTile, int kPad>
+struct Loader<kTile, kPad, Strided> {
+  static constexpr int kEach = kTile * kDepth / kTileThreads, kPitch = kTile + kPad;
+
+  const float* any;
+  const float* from;         // the first element, if its tile begins at 0 along k
+  int64_t along_k, step;     // from one element to the next in memory
+  int row, depth;            // of the first
+  int row_step, depth_step;  // from one to the next
+  int rows;                  // from the first to the last of the matrix
+
+  __device__ Loader(const Strided& matrix, int64_t first)
+      : any(matrix.data), along_k(matrix.along_k) {
+    const int thread = threadIdx.x;
+    const bool along = matrix.along_rows != 1;
+    row = along ? thread / kDepth : thread % kTile;
+    depth = along ? thread % kDepth : thread / kTile;
+    row_step = along ? kTileThreads / kDepth : 0;
+    depth_step = along ? 0 : kTileThreads / kTile;
+    rows = int(min(matrix.rows - first - row, int64_t(kTile)));
+    from = any + (first + row) * matrix.along_rows + depth * along_k;
+    step = row_step * matrix.along_rows + depth_step * along_k;
+  }
+  __device__ void load(float (&tile)[kDepth][kPitch], int64_t p, int64_t end) const {
+    const float* const here = from + p * along_k;
+    const int depths = int(min(end - p, int64_t(kDepth))) - depth;
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      const bool inside = e * row_step < rows && e * depth_step < depths;
+      ptx::copy_async(&tile[depth + e * depth_step][row + e * row_step],
+                      inside ? here + e * step : any, inside);
+    }
+  }
+};
+
 // A thread's share of a kHeight x kWidth tile: 4 x 4 outputs in each 64 x 64 of it, in float32. See also
 // mma.cuh.
 template <int kTileHeight, int kTileWidth>
@@ -147,16 +172,16 @@ class FmaSums {
     }
   }
 
-  // put(i, j, v): v are neighbours in row i of the tile, from column j on.
-  template <class Put>
-  __device__ void each(Put put) const {
+  // Writes those of kPart rows of the tile.
+  __device__ void put(int part, float (&to)[kPart][kWidth + kPad]) const {
 #pragma unroll
     for (int r = 0; r < kRowParts; ++r)
+      if (r == part)
 #pragma unroll
-      for (int i = 0; i < kFour; ++i)
+        for (int i = 0; i < kFour; ++i)
 #pragma unroll
-        for (int c = 0; c < kColumnParts; ++c)
-          put(r * kPart + row() + i, c * kPart + column(), sum_[r][i][c]);
+          for (int c = 0; c < kColumnParts; ++c)
+            write_four(&to[row() + i][c * kPart + column()], sum_[r][i][c]);
   }
 
  private:
@@ -167,12 +192,21 @@ class FmaSums {
   float sum_[kRowParts][kFour][kColumnParts][kFour] = {};
 };
 
+// What a block has in shared memory: stages of tiles, and in the end the sums of kPart rows.
+template <class Sums>
+union alignas(16) TileMemory {
+  struct {
+    float a[kStages][kDepth][Sums::kHeight + Sums::kPad];
+    float b[kStages][kDepth][Sums::kWidth + Sums::kPad];
+  } tiles;
+  float sums[kPart][Sums::kWidth + Sums::kPad];
+};
+
 // Batch s: store(s, i, j, v, count) is given c[i, j + e] = v[e] for e < count.
 template <class Sums, class A, class B, class Store>
 __global__ void __launch_bounds__(kTileThreads, 2)
     multiply_kernel(A a, B b, Store store, Tiling tiling) {
-  __shared__ __align__(16) float a_tile[kStages][kDepth][Sums::kHeight + Sums::kPad];
-  __shared__ __align__(16) float b_tile[kStages][kDepth][Sums::kWidth + Sums::kPad];
+  __shared__ TileMemory<Sums> memory;
 
   // Blocks that run at the same time share rows and columns: 8 rows of tiles at a time.
   const int tiles = tiling.rows * tiling.columns, block = blockIdx.x;
@@ -191,8 +225,8 @@ __global__ void __launch_bounds__(kTileThreads, 2)
   const int64_t begin = split * tiling.depth, end = min(begin + tiling.depth, tiling.k);
   const auto load = [&](int stage, int64_t p) {
     if (p < end) {
-      load_a.load(a_tile[stage], p, end);
-      load_b.load(b_tile[stage], p, end);
+      load_a.load(memory.tiles.a[stage], p, end);
+      load_b.load(memory.tiles.b[stage], p, end);
     }
     ptx::commit_copies();  // an empty group too, so that as many wait
   };
@@ -208,28 +242,39 @@ __global__ void __launch_bounds__(kTileThreads, 2)
       __syncthreads();  // everybody's copies are there, and the stage before is free
     }
     load((stage + kAhead) % kStages, p + kAhead * kDepth);
-    if (p >= begin) sums.add(a_tile[stage], b_tile[stage]);
+    if (p >= begin) sums.add(memory.tiles.a[stage], memory.tiles.b[stage]);
   }
 
-  sums.each([&](int i, int j, const auto& v) {
-    constexpr int kCount = sizeof v / sizeof v[0];
-    const int64_t y = int64_t(tile_row) * Sums::kHeight + i;
-    const int64_t x = int64_t(tile_column) * Sums::kWidth + j;
-    if (y >= tiling.m || x >= tiling.n) return;
-    const int count = int(min(int64_t(kCount), tiling.n - x));
-    if (tiling.splits == 1) {
-      store(batch, y, x, v, count);
-    } else {
-      const int64_t from = ((split * tiling.batch + batch) * tiling.m + y) * tiling.n + x;
-      write(tiling.partial + from, v, count);
+#pragma unroll 1
+  for (int part = 0; part < Sums::kHeight / kPart; ++part) {
+    __syncthreads();  // the tiles, or the sums before these, have been used
+    sums.put(part, memory.sums);
+    __syncthreads();
+    constexpr int kFours = Sums::kWidth / kFour;
+#pragma unroll 1
+    for (int q = threadIdx.x; q < kPart * kFours; q += kTileThreads) {
+      const int i = q / kFours, j = q % kFours * kFour;
+      const int64_t y = int64_t(tile_row) * Sums::kHeight + part * kPart + i;
+      const int64_t x = int64_t(tile_column) * Sums::kWidth + j;
+      if (y >= tiling.m || x >= tiling.n) continue;
+      const int count = int(min(int64_t(kFour), tiling.n - x));
+      float v[kFour];
+      read_four(&memory.sums[i][j], v);
+      if (tiling.splits == 1) {
+        store(batch, y, x, v, count);
+      } else {
+        const int64_t from = ((split * tiling.batch + batch) * tiling.m + y) * tiling.n + x;
+        write(tiling.partial + from, v, count);
+      }
     }
-  });
+  }
 }
 
 // partial (splits, batch, m, n) -> c
 template <class Store>
 __global__ void __launch_bounds__(kThreads) add_splits_kernel(Store store, Tiling tiling) {
   const int64_t outputs = tiling.batch * tiling.m * tiling.n;
+#pragma unroll 1
   for (int64_t q = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; q < outputs;
        q += int64_t(gridDim.x) * blockDim.x) {
     float sum[1] = {};
