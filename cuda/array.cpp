@@ -9,17 +9,10 @@
 
 #include "../csrc/dispatch.h"
 #include "../csrc/strided.h"
-#include "device.h"
+#include "graph.h"
 
 namespace baregrad {
 namespace {
-
-void check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  cudaGetLastError();  // it is told here: the next call is not to find it again
-  if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
-  throw std::runtime_error("[" + std::string(what) + "] " + explain(error));
-}
 
 // The smallest bad place of all calls of one op with one bound since an array was last read.
 struct Pending {
@@ -38,6 +31,45 @@ struct Pending {
   }
 };
 
+// An array of NumPy's as a device takes it: in row-major order, and of a type that we have.
+struct HostArray {
+  py::array array;
+  DType dtype;
+  Shape shape;
+
+  HostArray(const char* op, py::handle value) {
+    const std::string name = "[" + std::string(op) + "] array ";
+    if (!py::isinstance<py::array>(value))
+      throw py::type_error(name + "is a " + Py_TYPE(value.ptr())->tp_name +
+                           ", expected a NumPy array");
+    const auto given = py::reinterpret_borrow<py::array>(value);
+    const char kind = given.dtype().kind();
+    if (kind == 'i' || (kind == 'u' && given.itemsize() > 1))
+      dtype = DType::int64;
+    else if (kind == 'u')
+      dtype = DType::uint8;
+    else if (kind == 'b')
+      dtype = DType::boolean;
+    else if (kind == 'f' && given.itemsize() == 4)
+      dtype = DType::float32;
+    else if (kind == 'f' && given.itemsize() == 8)
+      dtype = DType::float64;  // no kernel takes it
+    else
+      throw py::type_error(name + "has dtype " + std::string(py::str(given.dtype())) +
+                           ", expected float32");
+    array = py::module_::import("numpy").attr("ascontiguousarray")(given, name_of(dtype));
+    shape.assign(given.shape(),
+                 given.shape() + given.ndim());  // ascontiguousarray makes (1,) of ()
+  }
+};
+
+void write_host(const char* op, const HostArray& host, const Array& to) {
+  expect_no_recording(op,
+                      "an array comes from the host while a graph is being recorded, which every "
+                      "replay would repeat, expected it to be there before");
+  write(to.data, host.array.data(), int64_t(host.array.nbytes()));
+}
+
 std::list<Pending>& pending() {
   static auto* instance =
       new std::list<Pending>;  // never destroyed: the device may be gone by then
@@ -46,64 +78,41 @@ std::list<Pending>& pending() {
 
 }  // namespace
 
-void check_device(const char* op) { check(cudaGetLastError(), op); }
-
-Memory::Memory(int64_t bytes) {
-  if (bytes > 0)
-    check(cudaMallocAsync(reinterpret_cast<void**>(&data_), size_t(bytes), current_stream()),
-          "memory");
-}
-
-Memory::~Memory() {
-  if (data_) cudaFreeAsync(data_, current_stream());
-}
-
-Array Array::make(DType dtype, const Shape& shape) {
+Array Array::make(DType dtype, const Shape& shape, bool unused) {
   int64_t bytes;
   if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
-  auto memory = std::make_shared<Memory>(bytes);
+  auto memory = std::make_shared<Memory>(bytes, unused);
   char* data = memory->data();
   return {std::move(memory), data, dtype, shape, contiguous_strides(shape, size_of(dtype))};
 }
 
 Array Array::from_numpy(py::handle value) {
-  if (!py::isinstance<py::array>(value))
-    throw py::type_error("[from_numpy] array is a " + std::string(Py_TYPE(value.ptr())->tp_name) +
-                         ", expected a NumPy array");
-  auto array = py::reinterpret_borrow<py::array>(value);
-  const char kind = array.dtype().kind();
-  DType dtype;
-  if (kind == 'i' || (kind == 'u' && array.itemsize() > 1))
-    dtype = DType::int64;
-  else if (kind == 'u')
-    dtype = DType::uint8;
-  else if (kind == 'b')
-    dtype = DType::boolean;
-  else if (kind == 'f' && array.itemsize() == 4)
-    dtype = DType::float32;
-  else if (kind == 'f' && array.itemsize() == 8)
-    dtype = DType::float64;  // no kernel takes it
-  else
-    throw py::type_error("[from_numpy] array has dtype " + std::string(py::str(array.dtype())) +
-                         ", expected float32");
-  const py::array host =
-      py::module_::import("numpy").attr("ascontiguousarray")(array, name_of(dtype));
-  // ascontiguousarray makes (1,) of ()
-  Array result = make(dtype, Shape(array.shape(), array.shape() + array.ndim()));
-  if (host.nbytes() > 0)
-    check(cudaMemcpy(result.data, host.data(), size_t(host.nbytes()), cudaMemcpyHostToDevice),
-          "from_numpy");
+  const HostArray host("from_numpy", value);
+  Array result = make(host.dtype, host.shape);
+  write_host("from_numpy", host, result);
   return result;
 }
 
+void Array::write(py::handle value) const {
+  const HostArray host("write", value);
+  if (host.dtype != dtype || host.shape != shape)
+    throw py::value_error("[write] array has shape " + text(host.shape) + " and dtype " +
+                          name_of(host.dtype) + ", expected " + text(shape) + " and " +
+                          name_of(dtype));
+  if (!is_contiguous()) throw py::value_error("[write] to is a view with gaps, expected none");
+  write_host("write", host, *this);
+}
+
 py::object Array::numpy() const {
+  expect_no_recording("numpy",
+                      "an array is read while a graph is being recorded, when nothing has a value "
+                      "yet, expected it after the replay");
   ErrorWord::raise_pending();
   const Array source = contiguous();
   py::array host(py::dtype(name_of(dtype)), shape);
-  if (host.nbytes() > 0)
-    check(
-        cudaMemcpy(host.mutable_data(), source.data, size_t(host.nbytes()), cudaMemcpyDeviceToHost),
-        "numpy");
+  const size_t bytes = size_t(host.nbytes());
+  if (bytes > 0)
+    check(cudaMemcpy(host.mutable_data(), source.data, bytes, cudaMemcpyDeviceToHost), "numpy");
   return host;
 }
 
@@ -147,6 +156,10 @@ ErrorWord::ErrorWord(const char* op, const char* name, int64_t bound) {
   if (found == all.end()) found = all.emplace(all.end(), op, name, bound);
   found->asked_for = true;
   word_ = reinterpret_cast<int64_t*>(found->word.data());
+}
+
+void ErrorWord::expect_any() {
+  for (Pending& p : pending()) p.asked_for = true;
 }
 
 void ErrorWord::raise_pending() {

@@ -8,40 +8,23 @@
 #include <utility>
 
 #include "../csrc/array.h"
+#include "memory.h"
 
 namespace baregrad {
 
 namespace py = pybind11;
 
-// All work of this version is in order on one stream.
-inline cudaStream_t current_stream() { return nullptr; }
-
-// Throws what went wrong on the device, with the op in front, as RuntimeError or MemoryError.
-void check_device(const char* op);
-
-// A block of device memory.
-class Memory {
- public:
-  explicit Memory(int64_t bytes);
-  ~Memory();
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  char* data() const { return data_; }
-
- private:
-  char* data_ = nullptr;
-};
-
-// A strided array in device memory. Views share the memory.
+// A strided array in device memory. Views share the memory, which may be another library's.
 struct Array {
-  std::shared_ptr<Memory> memory;
+  std::shared_ptr<void> memory;
   char* data;
   DType dtype;
   Shape shape, strides;  // strides in bytes
 
-  static Array make(DType dtype, const Shape& shape);
+  static Array make(DType dtype, const Shape& shape, bool unused = false);
   static Array from_numpy(py::handle array);
   py::object numpy() const;
+  void write(py::handle array) const;
 
   bool is_contiguous() const { return baregrad::is_contiguous(shape, strides, size_of(dtype)); }
   Array contiguous() const;
@@ -144,6 +127,8 @@ class ErrorWord {
 
   // Throws IndexError if a kernel has found such a number since the last time.
   static void raise_pending();
+  // Kernels run of which it was not told: those of a graph.
+  static void expect_any();
 
  private:
   int64_t* word_;

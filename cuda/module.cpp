@@ -3,6 +3,7 @@
 #include "../csrc/extension.h"
 #include "array.h"
 #include "device.h"
+#include "graph.h"
 
 PYBIND11_MODULE(BAREGRAD_MODULE, m) {
   using namespace baregrad;
@@ -24,6 +25,7 @@ PYBIND11_MODULE(BAREGRAD_MODULE, m) {
           },
           "shape"_a, "dtype"_a = "float32", "An array whose elements are not set yet.")
       .def("numpy", &Array::numpy, "A copy as a NumPy array.")
+      .def("write", &Array::write, "array"_a, "Take the values of a NumPy array.")
       .def("__getitem__", &Array::at, "key"_a, "A view, by integers, slices, ... and None.")
       .def("transpose", &Array::transpose, "axes"_a = py::none(), "A view, its axes in this order.")
       .def("broadcast_to", &Array::broadcast_to, "shape"_a, "A view that repeats its elements.")
@@ -41,4 +43,5 @@ PYBIND11_MODULE(BAREGRAD_MODULE, m) {
 
   bind_extension(m);
   bind_device(m);
+  bind_graph(m);
 }

@@ -34,7 +34,7 @@ def in_kernel(declaration: str) -> str:
 
 
 def launched(kernel: str) -> str:
-    return f".of([&](auto... launch_arguments) {{ {kernel}(launch_arguments...); }})"
+    return f".of([=](auto... launch_arguments) {{ {kernel}(launch_arguments...); }})"
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@
 
 #include "block.h"
 #include "global_memory.h"
+#include "graphs.h"
 #include "last_error.h"
 #include "shared_memory.h"
 
-struct CUstream_st {};
 struct CUevent_st {
   std::optional<std::chrono::steady_clock::time_point> moment;  // none before it was recorded
 };
@@ -41,6 +41,14 @@ constexpr ErrorText kErrorTexts[] = {
      "invalid copy direction for memcpy"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorIllegalState, "cudaErrorIllegalState",
+     "the operation cannot be performed in the present state"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
+     "operation not permitted when stream is capturing"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
+     "operation failed due to a previous error during capture"},
+    {cudaErrorStreamCaptureImplicit, "cudaErrorStreamCaptureImplicit",
+     "operation would make the legacy stream depend on a capturing blocking stream"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
     {cudaErrorUnknown, "cudaErrorUnknown", "unknown error"},
@@ -56,8 +64,9 @@ std::size_t physical_bytes() {
   return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
 }
 
-// The error of a launch that failed, as a synchronising call returns it.
-cudaError_t pending_failure() {
+// The error of a launch that failed, as a call that waits for `stream`, or for all, returns it.
+cudaError_t pending_failure(cudaStream_t stream = nullptr) {
+  if (const cudaError_t error = check_wait(stream)) return error;
   return last_error().code == cudaErrorLaunchFailure ? cudaErrorLaunchFailure : cudaSuccess;
 }
 
@@ -100,23 +109,12 @@ const char* cudaGetErrorString(cudaError_t error) {
 
 cudaError_t cudaDeviceSynchronize() { return simt::pending_failure(); }
 
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
-  if (stream == nullptr) return remember(cudaErrorInvalidValue);
-  *stream = std::make_unique<CUstream_st>().release();
-  return cudaSuccess;
-}
-
-cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  if (stream == nullptr) return remember(cudaErrorInvalidResourceHandle);
-  std::unique_ptr<CUstream_st>{stream}.reset();
-  return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return simt::pending_failure(); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return simt::pending_failure(stream); }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   if (memory == nullptr) return remember(cudaErrorInvalidValue);
   *memory = nullptr;
+  if (const cudaError_t error = simt::check_allocation()) return error;
   if (bytes == 0) return cudaSuccess;
   // An overcommitting host would promise more, and end the process when it is touched.
   if (bytes > simt::physical_bytes()) return remember(cudaErrorMemoryAllocation);
@@ -125,15 +123,20 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
 }
 
 cudaError_t cudaFree(void* memory) {
+  if (const cudaError_t error = simt::check_allocation()) return error;
   if (memory == nullptr || simt::GlobalMemory::instance().free(memory)) return cudaSuccess;
   return remember(cudaErrorInvalidValue);
 }
 
-cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t) {
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream) {
+  if (const cudaError_t error = simt::check_allocation_on(stream)) return error;
   return cudaMalloc(memory, bytes);
 }
 
-cudaError_t cudaFreeAsync(void* memory, cudaStream_t) { return cudaFree(memory); }
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
+  if (const cudaError_t error = simt::check_allocation_on(stream)) return error;
+  return cudaFree(memory);
+}
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (free == nullptr || total == nullptr) return remember(cudaErrorInvalidValue);
@@ -149,6 +152,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault)
     return remember(cudaErrorInvalidMemcpyDirection);
+  if (const cudaError_t error = simt::check_default_stream()) return error;
   if (bytes == 0) return cudaSuccess;
   if (to == nullptr || from == nullptr) return remember(cudaErrorInvalidValue);
   std::memmove(to, from, bytes);
@@ -157,24 +161,27 @@ cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t) {
-  return cudaMemcpy(to, from, bytes, kind);
+                            cudaStream_t stream) {
+  if (stream == nullptr || !simt::is_capturing(stream)) return cudaMemcpy(to, from, bytes, kind);
+  simt::write_down(stream, [=] { cudaMemcpy(to, from, bytes, kind); });
+  return cudaSuccess;
 }
 
 cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
                               std::size_t from_pitch, std::size_t width, std::size_t height,
-                              cudaMemcpyKind kind, cudaStream_t) {
+                              cudaMemcpyKind kind, cudaStream_t stream) {
   if (width > to_pitch || width > from_pitch) return remember(cudaErrorInvalidValue);
   for (std::size_t row = 0; row < height; ++row) {
     const cudaError_t error =
-        cudaMemcpy(static_cast<char*>(to) + row * to_pitch,
-                   static_cast<const char*>(from) + row * from_pitch, width, kind);
+        cudaMemcpyAsync(static_cast<char*>(to) + row * to_pitch,
+                        static_cast<const char*>(from) + row * from_pitch, width, kind, stream);
     if (error != cudaSuccess) return error;
   }
   return cudaSuccess;
 }
 
 cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
+  if (const cudaError_t error = simt::check_default_stream()) return error;
   if (bytes == 0) return cudaSuccess;
   if (memory == nullptr) return remember(cudaErrorInvalidValue);
   std::memset(memory, byte, bytes);
@@ -182,8 +189,10 @@ cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t) {
-  return cudaMemset(memory, byte, bytes);
+cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t stream) {
+  if (stream == nullptr || !simt::is_capturing(stream)) return cudaMemset(memory, byte, bytes);
+  simt::write_down(stream, [=] { cudaMemset(memory, byte, bytes); });
+  return cudaSuccess;
 }
 
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
@@ -207,6 +216,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   if (event == nullptr) return remember(cudaErrorInvalidResourceHandle);
   std::unique_ptr<CUevent_st>{event}.reset();
   return cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  return cudaEventCreate(event);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+  return event == nullptr ? remember(cudaErrorInvalidResourceHandle) : cudaSuccess;
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {

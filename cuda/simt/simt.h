@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "include/simt/vector_types.h"
@@ -137,26 +138,35 @@ using ThreadBody = void (*)(const void* closure);
 [[gnu::visibility("default")]] void launch(const LaunchShape& shape, ThreadBody body,
                                            const void* closure) noexcept;
 
+// Whether the stream records (cudaStreamBeginCapture): then what comes to it is written down. Of the default
+// stream it says so, and that this is an error, while any other records.
+[[gnu::visibility("default")]] bool is_capturing(cudaStream_t stream);
+[[gnu::visibility("default")]] void write_down(cudaStream_t stream, std::function<void()> work);
+
 // `scale<4><<<grid, block>>>(x, n);` is translated to
-//   ::simt::Launch("scale<4>", grid, block).of([&](auto... a) { scale<4>(a...); })(x, n);
+//   ::simt::Launch("scale<4>", grid, block).of([=](auto... a) { scale<4>(a...); })(x, n);
 // so that x and n are evaluated once and every thread gets copies of its own.
 class Launch {
  public:
   Launch(const char* kernel, dim3 grid, dim3 block, std::size_t shared_bytes = 0,
-         cudaStream_t = nullptr, Location here = Location::current())
-      : shape_{kernel, grid, block, shared_bytes, here} {}
+         cudaStream_t stream = nullptr, Location here = Location::current())
+      : shape_{kernel, grid, block, shared_bytes, here}, stream_(stream) {}
 
   template <typename Kernel>
   auto of(Kernel kernel) const {
-    return [shape = shape_, kernel](auto... arguments) {
-      const auto thread = [&] { kernel(arguments...); };
-      using Thread = decltype(thread);
-      launch(shape, [](const void* closure) { (*static_cast<Thread*>(closure))(); }, &thread);
+    return [shape = shape_, stream = stream_, kernel](auto... arguments) {
+      const auto all = [=] {
+        const auto thread = [&] { kernel(arguments...); };
+        using Thread = decltype(thread);
+        launch(shape, [](const void* closure) { (*static_cast<Thread*>(closure))(); }, &thread);
+      };
+      is_capturing(stream) ? write_down(stream, all) : all();
     };
   }
 
  private:
   LaunchShape shape_;
+  cudaStream_t stream_;
 };
 
 }  // namespace simt

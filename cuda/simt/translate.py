@@ -150,7 +150,7 @@ class Translator:
         quoted = kernel.replace("\\", "\\\\").replace('"', '\\"')
         self.replace(start, position + 3, f'::simt::Launch("{quoted}", ')
         call = f"{kernel}(launch_arguments...);"
-        self.replace(end, end + 3, f").of([&](auto... launch_arguments) {{ {call} }})")
+        self.replace(end, end + 3, f").of([=](auto... launch_arguments) {{ {call} }})")
 
     def kernel_start(self, end: int) -> int:
         """Where the name before <<< begins, with its namespaces and template arguments."""

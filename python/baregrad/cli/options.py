@@ -48,7 +48,7 @@ def add_machine(parser: argparse.ArgumentParser, devices: bool = True) -> None:
     group = parser.add_argument_group("where it runs")
     parser.set_defaults(device="cpu")
     if devices:
-        group.add_argument("--device", help="cpu (the default) or sim")
+        group.add_argument("--device", help="cpu (the default), sim or cuda")
     group.add_argument("--use", metavar="SPEC", help="which kernels: reference, isa=avx2, ...")
     group.add_argument(
         "--threads", type=at_least(1), metavar="N", help="results do not depend on it"

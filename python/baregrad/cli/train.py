@@ -44,6 +44,9 @@ def add_parser(subparsers: Any) -> None:
     group.add_argument(
         "--seed", type=options.at_least(0), default=0, metavar="N", help="of weights and shuffles"
     )
+    group.add_argument(
+        "--graph", action="store_true", help="record a step on the device once, and replay it"
+    )
     group = parser.add_argument_group("the files")
     group.add_argument(
         "--output",
@@ -67,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     """Train, print the accuracy on the test data and write the model."""
     if args.resume and args.checkpoint is None:
         raise argparse.ArgumentTypeError("argument --resume: no --checkpoint, expected its file")
+    if args.graph and args.device == "cpu":
+        raise argparse.ArgumentTypeError(
+            "argument --graph: the device is cpu, expected sim or cuda"
+        )
     for option in ("output", "log", "checkpoint"):
         if path := getattr(args, option):
             options.writable(f"--{option}", path)
@@ -111,6 +118,7 @@ def _train(args: argparse.Namespace) -> None:
             log=args.log,
             checkpoint=args.checkpoint,
             resume=args.resume,
+            graph=args.graph,
         )
     except ValueError as error:  # of a checkpoint
         raise ValueError(str(error).replace("T_max of CosineAnnealingLR", "--epochs")) from error

@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import ops
 from ..ops.arguments import integer, number, operand, same_device, same_floats
-from ..tensor import Tensor, from_numpy
+from ..replay import fresh
+from ..tensor import Tensor, float32, int64
 from ..typing import Shape
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+_EXACT = 2**24  # whole numbers up to here are float32
 
 
 def checked_reduction(op: str, reduction: Reduction) -> Reduction:
@@ -38,7 +40,8 @@ def _reduced(op: str, each: Tensor, reduction: Reduction, weight: Tensor | None 
         return each
     if reduction == "sum":
         return each.sum()
-    return each.mean() if weight is None else each.sum() / weight.sum()
+    # So written that weights of 1 change no bit.
+    return each.mean() if weight is None else each.mean() * (len(each) / weight.sum())
 
 
 def _alike(op: str, input: Tensor, target: Tensor) -> None:
@@ -126,7 +129,8 @@ def nll_loss(
     """As cross_entropy, of input (n, c) that has log probabilities already: -weight input[target]."""
     n, c = _classes("nll_loss", input, target)
     labels, _, each_weight = _weights("nll_loss", input, target, weight, ignore_index)
-    rows = from_numpy(np.arange(n) * c).to(input.device) + labels
+    first = fresh(input._backend, (n,), int64, lambda: np.arange(n) * c)
+    rows = input._made(first, None) + labels
     picked = ops.embedding(rows, input.reshape(n * c, 1)).reshape(n)
     return _reduced("nll_loss", -picked * each_weight, reduction, each_weight)
 
@@ -159,12 +163,11 @@ def cross_entropy(
         return _reduced(op, -(target * logarithms).sum(1), reduction)
     _, c = _classes(op, input, target)
     plain = weight is None and not smooth and not 0 <= ignore_index < c
-    # A device finds a wrong label only when it is read, so there they are looked at first.
-    if plain and (input.device == "cpu" or not _has(target, ignore_index)):
+    if plain and input.device == "cpu":
         try:
             return _reduced(op, ops.softmax_xent(input, target), reduction)
         except IndexError:
-            if not _has(target, ignore_index):
+            if not bool((target == ignore_index).any()):
                 raise
     labels, kept, each_weight = _weights(op, input, target, weight, ignore_index)
     each = ops.softmax_xent(input, labels, each_weight)
@@ -173,10 +176,6 @@ def cross_entropy(
         logarithms = logarithms if weight is None else logarithms * weight
         each = (1 - smooth) * each - smooth / c * (logarithms.sum(1) * kept)
     return _reduced(op, each, reduction, each_weight)
-
-
-def _has(target: Tensor, label: int) -> bool:
-    return bool((target == label).any())
 
 
 def _classes(op: str, input: Tensor, target: Tensor) -> Shape:
@@ -206,9 +205,11 @@ def _weights(
     op: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """target (n,), weight (c,) -> labels, 0 where ignored, whether kept, as 0 or 1, weights (n,)."""
-    c, counts = input.shape[1], target != integer(op, "ignore_index", ignore_index)
-    labels, kept = ops.where(counts, target, 0), counts.to(input.dtype)
-    read = op == "nll_loss" or input.device == "cpu"  # else the kernel of the loss finds them
+    c, there = input.shape[1], input.device != "cpu" and input.shape[1] <= _EXACT
+    target = target.to(float32) if there else target  # devices compute with floats alone
+    counts = target != integer(op, "ignore_index", ignore_index)
+    labels, kept = ops.where(counts, target, 0).to(int64), counts.to(input.dtype)
+    read = op == "nll_loss" or not there  # else the kernel of the loss finds them
     if read and bool(((labels < 0) | (labels >= c)).any()):
         wrong = next(label for label in labels.tolist() if not 0 <= label < c)
         raise IndexError(f"[{op}] target has a label {wrong}, expected 0 <= label < {c}")

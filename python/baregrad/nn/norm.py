@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ..blank import numbers
 from ..ops.arguments import integer, number, operand, sizes
-from ..recording import no_grad
+from ..replay import after
 from ..tensor import Tensor, from_numpy, tensor
 from ..typing import Shape
 from . import functional as F  # noqa: N812
@@ -50,11 +50,10 @@ class _BatchNorm(Module):
             name, expected = type(self).__name__, self.expected.format(self.num_features)
             raise ValueError(f"[{name}] input has shape {input.shape}, expected {expected}")
         share = self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            with no_grad():
-                self.num_batches_tracked.add_(1)
-            if share is None:
-                share = 1 / self.num_batches_tracked.item()
+        tracked = self.num_batches_tracked
+        if self.training and tracked is not None:
+            after(lambda: tracked.add_(1))
+            share = 1 / tracked.item() if share is None else share
         by_batch = self.training or not self.track_running_stats
         tensors = (self.running_mean, self.running_var, self.weight, self.bias)
         return F.batch_norm(input, *tensors, by_batch, share or 0.0, self.eps)

@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd import Function
 from ..backend import backend_of, kernels
 from ..hints import an
+from ..replay import fresh
 from ..typing import Array, NDArray, Shape
 from .arguments import is_tensor
 from .binary import sum_to
@@ -167,7 +168,7 @@ def _back(indexed: int, arrays: Arrays, ndim: int) -> tuple[int, ...]:
 
 
 def _there(x: Tensor, array: NDArray) -> Tensor:
-    return x._made(x._backend.from_numpy(array), None)
+    return x._made(fresh(x._backend, array.shape, array.dtype, lambda: array), None)
 
 
 def _parse(x: Tensor, index: Any) -> tuple[Basic, Arrays]:

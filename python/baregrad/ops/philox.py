@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..autograd import Function
 from ..backend import kernels
 from ..random import philox_state
+from ..replay import fresh
 from ..typing import Array
 from .arguments import number, operand
 
@@ -34,5 +37,5 @@ def dropout(x: Tensor, p: float = 0.5) -> Tensor:
     operand("dropout", "x", x)
     if number("dropout", "p", p, 0, 1) == 0:
         return x
-    state = x._backend.from_numpy(philox_state(math.prod(x.shape)))
+    state = fresh(x._backend, (2,), np.int64, lambda: philox_state(math.prod(x.shape)))
     return Dropout.apply(x, x._made(state, None), p=p)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd import Function
 from ..backend import backend_of, kernels
+from ..replay import fresh
 from ..typing import Array, Shape
 from .arguments import INT64, Dims, dimension, dimensions, number, numpy_names, operand
 from .binary import constant
@@ -132,7 +133,7 @@ class LargestAlong(Function):
         shape, backend, k = self.shapes[0], backend_of(dout), kernels(dout)
         n, kept = shape[self.axis], ones_for((self.axis,), shape)
         dtype = dout.dtype if n <= _EXACT else np.dtype(np.float64)
-        row = backend.from_numpy(np.arange(n, dtype=dtype))
+        row = fresh(backend, (n,), dtype, lambda: np.arange(n, dtype=dtype))
         row = row.reshape(tuple(n if axis == self.axis else 1 for axis in range(len(shape))))
         there = kernels(row).eq(row, kernels.moving(places).cast(places, dtype).reshape(kept))
         return (k.where(there, dout.reshape(kept), constant(dout, 0)),)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
-from ..backend import backend_of, kernels
+from ..backend import kernels
 from ..ops.arguments import number, several
 from .optimizer import Arrays, Group, Optimizer, Params
 
@@ -50,14 +48,14 @@ class Adam(Optimizer):
     def _kept(self, group: Group) -> tuple[str, ...]:
         return "exp_avg", "exp_avg_sq"
 
-    def _move(self, group: Group, step: int, params: Arrays, grads: Arrays, *kept: Arrays) -> None:
-        first, backend = params[0], backend_of(params[0])
-        kernels(first).adam_step(
+    def _move(
+        self, group: Group, numbers: Arrays, params: Arrays, grads: Arrays, *kept: Arrays
+    ) -> None:
+        kernels(params[0]).adam_step(
             params,
             grads,
             *kept,
-            backend.full((1,), group["lr"], first.dtype),
-            backend.full((1,), step, np.int64),
+            *numbers,
             beta1=group["betas"][0],
             beta2=group["betas"][1],
             epsilon=group["eps"],

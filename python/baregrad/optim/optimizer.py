@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ..backend import backend_of, kernels
 from ..ops.arguments import function, instance, is_contiguous, number, several
+from ..replay import after, fresh
 from ..tensor import Tensor
 from ..typing import Array
 from ..uninterrupted import Uninterrupted
@@ -89,20 +91,37 @@ class Optimizer:
         alike: dict[Any, list[Tensor]] = {}
         for param in group["params"]:
             if param.grad is not None:
-                done = self.state.get(param, {}).get("step", 0)
-                alike.setdefault((type(param.array), param.dtype, done), []).append(param)
-        for (_, _, done), params in alike.items():
+                kind = type(param.array), param.dtype, self._done(param)
+                alike.setdefault(kind, []).append(param)
+        for params in alike.values():
             states = [self._settled(param, kept) for param in params]
             moved = [_contiguous(param.array) for param in params]
             grads = [param.grad.array for param in params if param.grad is not None]
             remembered = ([state[name] for state in states] for name in kept)
-            self._move(group, done + 1, moved, grads, *remembered)
-            for param, state, data in zip(params, states, moved, strict=True):
+            numbers = self._numbers(group, moved[0], params[0])
+            self._move(group, numbers, moved, grads, *remembered)
+            for param, data in zip(params, moved, strict=True):
                 if data is not param.array:
                     kernels.moving(data).copy_strided(data, out=param.array)
-                state |= {"step": done + 1} if self.counts_steps else {}
-                self.state |= {param: state} if state else {}
-                param._version.number += 1
+            after(partial(self._moved, params, states))
+
+    def _numbers(self, group: Group, data: Array, param: Tensor) -> Arrays:
+        """What changes from step to step: the rate (1,), and which step it is (1,) if that counts."""
+        put = partial(fresh, backend_of(data), (1,))
+        rate = put(data.dtype, lambda: np.full(1, group["lr"], data.dtype))
+        step = partial(put, np.int64, lambda: np.full(1, self._done(param) + 1))
+        return [rate, step()] if self.counts_steps else [rate]
+
+    def _done(self, param: Tensor) -> int:
+        """Steps so far."""
+        return int(self.state.get(param, {}).get("step", 0))
+
+    def _moved(self, params: list[Tensor], states: list[dict[str, Any]]) -> None:
+        """Keep what is to be remembered of them, one step later."""
+        for param, state in zip(params, states, strict=True):
+            state |= {"step": self._done(param) + 1} if self.counts_steps else {}
+            self.state |= {param: state} if state else {}
+            param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of its options and of what it remembers, laid out as PyTorch's, in NumPy arrays."""
@@ -161,8 +180,10 @@ class Optimizer:
         """The names of the arrays that it remembers of a parameter, each 0 at first."""
         raise NotImplementedError
 
-    def _move(self, group: Group, step: int, params: Arrays, grads: Arrays, *kept: Arrays) -> None:
-        """One kernel call: change params and what is kept, in place."""
+    def _move(
+        self, group: Group, numbers: Arrays, params: Arrays, grads: Arrays, *kept: Arrays
+    ) -> None:
+        """One kernel call: change params and what is kept, in place, by rate (1,) and step (1,)."""
         raise NotImplementedError
 
     def _check(self, group: Group) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..backend import backend_of, kernels
+from ..backend import kernels
 from ..ops.arguments import instance
 from .optimizer import Arrays, Group, Optimizer, Params
 
@@ -38,13 +38,14 @@ class SGD(Optimizer):
     def _kept(self, group: Group) -> tuple[str, ...]:
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def _move(self, group: Group, step: int, params: Arrays, grads: Arrays, *kept: Arrays) -> None:
-        first = params[0]
-        kernels(first).sgd_step(
+    def _move(
+        self, group: Group, numbers: Arrays, params: Arrays, grads: Arrays, *kept: Arrays
+    ) -> None:
+        kernels(params[0]).sgd_step(
             params,
             grads,
             kept[0] if kept else None,
-            backend_of(first).full((1,), group["lr"], first.dtype),
+            *numbers,
             momentum=group["momentum"],
             weight_decay=group["weight_decay"],
             nesterov=group["nesterov"],

@@ -39,4 +39,4 @@ def first_not_finite(model: Module, loss: Any, inputs: Tensor, labels: Tensor) -
 
 
 def _finite(tensor: Tensor) -> bool:
-    return bool(np.isfinite(tensor.detach().cpu().numpy()).all())
+    return bool(np.isfinite(tensor._backend.to_numpy(tensor.array)).all())

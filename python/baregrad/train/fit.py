@@ -12,9 +12,9 @@ from typing import Any
 
 from ..hints import an
 from ..nn import Module
-from ..nn.utils import clip_grad_norm_
 from ..ops.arguments import instance, integer, number
 from ..optim import Adam, Optimizer
+from ..replay import ReplayedStep, Step
 from ..writing import add_line
 from .batches import Batches, Pairs
 from .checkpoint import Course, load_checkpoint, save_checkpoint
@@ -40,6 +40,7 @@ def fit(
     checkpoint: str | PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
+    graph: bool = False,
 ) -> History:
     """Train `model` on batches (inputs, labels), moved to its device, and return the history.
 
@@ -54,6 +55,8 @@ def fit(
     log             a file that gets a line of JSON per epoch
     checkpoint      a file that holds the whole state after each epoch; `resume` goes on from it,
                     up to `epochs` in all, with the bits of a training that was never interrupted
+    graph           record a step once per shape of batches and replay it (CUDA graphs), the same bits
+                    with less work for the host; what the model does on the host happens once
 
     FloatingPointError at the first loss that is not finite, before it reaches the parameters. The
     first Ctrl-C lets the batch in progress end and goes through as KeyboardInterrupt.
@@ -63,6 +66,8 @@ def fit(
     optimizer = Adam(model.parameters()) if optimizer is None else optimizer
     loss = checked_loss("fit", loss)
     _check_parts(model, optimizer, scheduler)
+    instance("fit", "graph", graph, bool, "a bool")
+    step = (ReplayedStep if graph else Step)(model, loss, optimizer, clip_grad_norm)
     valid = None if valid_loader is None else Pairs("fit", valid_loader, model)
     course = Course()
     if checkpoint is not None and not resume and Path(checkpoint).exists():
@@ -85,7 +90,7 @@ def fit(
                 break
             start, rate = time.perf_counter(), optimizer.param_groups[0]["lr"]
             batches = interrupts.between(train)
-            trained = _epoch(epoch, model, batches, optimizer, loss, clip_grad_norm, shown)
+            trained = _epoch(epoch, step, batches, shown)
             seconds = time.perf_counter() - start
             validated = None
             if valid is not None:
@@ -107,33 +112,20 @@ def fit(
     return history
 
 
-def _epoch(
-    epoch: int,
-    model: Module,
-    batches: Any,
-    optimizer: Optimizer,
-    loss: Loss,
-    clip: float | None,
-    shown: Progress,
-) -> Metrics:
-    model.train()
-    running = Running(loss)
+def _epoch(epoch: int, step: Step, batches: Any, shown: Progress) -> Metrics:
+    step.model.train()
+    running = Running(step.loss)
     for place, (inputs, labels) in enumerate(batches, start=1):
-        optimizer.zero_grad()
-        logits = model(inputs)
-        batch_loss = loss(logits, labels)
+        outputs, batch_loss = step.forward(inputs, labels)
         value = float(batch_loss.item())
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"[fit] the loss is {value} in epoch {epoch}, batch {place}, at learning rate "
-                f"{optimizer.param_groups[0]['lr']:g}, expected a finite number: "
-                f"{first_not_finite(model, loss, inputs, labels)}"
+                f"{step.optimizer.param_groups[0]['lr']:g}, expected a finite number: "
+                f"{first_not_finite(step.model, step.loss, inputs, labels)}"
             )
-        batch_loss.backward()
-        if clip is not None:
-            clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
-        running.add(value, logits, labels)
+        step.backward()
+        running.add(value, outputs, labels)
         shown.batch(epoch, running.metrics())
     if running.samples == 0:
         raise ValueError(f"[fit] train_loader gave no sample in epoch {epoch}, expected some")
@@ -163,18 +155,13 @@ def _write_line(log: str | PathLike[str], history: History, rate: float) -> None
 
 
 def _check(
-    epochs: int,
-    patience: int | None,
-    valid_loader: Batches | None,
-    clip: float | None,
-    checkpoint: Any,
-    resume: bool,
+    epochs: int, patience: int | None, valid: Any, clip: float | None, path: Any, resume: bool
 ) -> None:
     integer("fit", "epochs", epochs, 1)
     integer("fit", "patience", 1 if patience is None else patience, 1)
-    if patience is not None and valid_loader is None:
+    if patience is not None and valid is None:
         raise ValueError(f"[fit] patience is {patience} without valid_loader, expected both")
     if clip is not None and not number("fit", "clip_grad_norm", clip) > 0:
         raise ValueError(f"[fit] clip_grad_norm is {clip}, expected more than 0")
-    if resume and checkpoint is None:
+    if resume and path is None:
         raise ValueError("[fit] resume is True without checkpoint, expected the path of one")

@@ -1,5 +1,6 @@
 // The part of the CUDA host runtime that a library of kernels needs, over ordinary host memory.
-// All work is done when a call returns, so streams order nothing.
+// All work is done when a call returns, so streams order nothing; but what comes to a stream that
+// records is done when the graph is launched.
 //
 // These functions have C++ linkage, unlike CUDA's: a real libcudart in the same process, loaded by
 // some other library, would otherwise answer our calls.
@@ -18,8 +19,12 @@ enum cudaError_t {
   cudaErrorInvalidMemcpyDirection = 21,
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidResourceHandle = 400,
+  cudaErrorIllegalState = 401,
   cudaErrorLaunchFailure = 719,
   cudaErrorNotSupported = 801,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorStreamCaptureImplicit = 906,
   cudaErrorUnknown = 999,
 };
 
@@ -85,6 +90,37 @@ typedef struct CUevent_st* cudaEvent_t;
 [[gnu::visibility("default")]] cudaError_t cudaEventSynchronize(cudaEvent_t event);
 [[gnu::visibility("default")]] cudaError_t cudaEventElapsedTime(float* milliseconds,
                                                                 cudaEvent_t begin, cudaEvent_t end);
+
+[[gnu::visibility("default")]] cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event,
+                                                                    unsigned flags);
+[[gnu::visibility("default")]] cudaError_t cudaStreamWaitEvent(cudaStream_t stream,
+                                                               cudaEvent_t event,
+                                                               unsigned flags = 0);
+inline constexpr unsigned cudaEventDisableTiming = 2;
+
+// Graphs: launches, copies and fills of one stream, written down and done again as often as asked, with
+// the same pointers and arguments. What a device forbids while a stream records is an error here too,
+// and the recording is worth nothing then: to wait, to use the default stream (cudaMemcpy and cudaMemset
+// do), and but in relaxed mode to allocate. Memory that belongs to a graph (cudaMallocAsync) and several
+// streams in one graph are not modelled.
+typedef struct CUgraph_st* cudaGraph_t;
+typedef struct CUgraphExec_st* cudaGraphExec_t;
+enum cudaStreamCaptureMode {
+  cudaStreamCaptureModeGlobal = 0,
+  cudaStreamCaptureModeThreadLocal = 1,
+  cudaStreamCaptureModeRelaxed = 2,
+};
+[[gnu::visibility("default")]] cudaError_t cudaStreamBeginCapture(cudaStream_t stream,
+                                                                  cudaStreamCaptureMode mode);
+[[gnu::visibility("default")]] cudaError_t cudaStreamEndCapture(cudaStream_t stream,
+                                                                cudaGraph_t* graph);
+[[gnu::visibility("default")]] cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
+                                                                cudaGraph_t graph,
+                                                                unsigned long long flags = 0);
+[[gnu::visibility("default")]] cudaError_t cudaGraphLaunch(cudaGraphExec_t executable,
+                                                           cudaStream_t stream);
+[[gnu::visibility("default")]] cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+[[gnu::visibility("default")]] cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 
 // What a device tells of itself: the simulator tells of one like a small H200.
 struct cudaDeviceProp {
