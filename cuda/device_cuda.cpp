@@ -19,6 +19,8 @@ std::string why_absent() {
 
 }  // namespace
 
+const int32_t kDlDevice = 2;  // kDLCUDA
+
 std::string explain(cudaError_t error) {
   const std::string sentence = cudaGetErrorString(error);
   if (error != cudaErrorNoKernelImageForDevice) return sentence;

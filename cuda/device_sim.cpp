@@ -21,6 +21,9 @@ const char* name_of(simt::Kind kind) {
 
 namespace py = pybind11;
 
+const int32_t kDlDevice =
+    12;  // kDLExtDev: its memory is the host's, but not to be touched by the host
+
 std::string explain(cudaError_t error) { return cudaGetErrorString(error); }
 
 void bind_device(py::module_& m) {

@@ -3,6 +3,7 @@
 #include "../csrc/extension.h"
 #include "array.h"
 #include "device.h"
+#include "exchange.h"
 #include "graph.h"
 
 PYBIND11_MODULE(BAREGRAD_MODULE, m) {
@@ -11,7 +12,9 @@ PYBIND11_MODULE(BAREGRAD_MODULE, m) {
   m.doc() =
       "The CUDA kernels: the names and arguments of baregrad.reference, on arrays of a device.";
 
-  py::class_<Array>(m, "Array", py::module_local(), "A strided array in the memory of this device.")
+  py::class_<Array> array(m, "Array", py::module_local(),
+                          "A strided array in the memory of this device.");
+  array
       .def_static("from_numpy", &Array::from_numpy, "array"_a,
                   "A copy of a NumPy array on this device.")
       .def_static(
@@ -41,6 +44,7 @@ PYBIND11_MODULE(BAREGRAD_MODULE, m) {
         return "<" BAREGRAD_DEVICE_NAME " array " + text(a.shape) + " " + name_of(a.dtype) + ">";
       });
 
+  bind_exchange(array);
   bind_extension(m);
   bind_device(m);
   bind_graph(m);

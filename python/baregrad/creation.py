@@ -24,6 +24,7 @@ from .random import generator, philox_state
 from .tensor import Tensor, float32, float64, int64, plain_array
 from .typing import NDArray, Shape
 
+_DLPACK = {2: "cuda", 12: "sim"}  # by kDLDeviceType
 DType: TypeAlias = "np.dtype[Any] | type | None"
 
 
@@ -53,15 +54,24 @@ def from_numpy(array: NDArray) -> Tensor:
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor of the shape and memory of another library's array or tensor, on the CPU."""
-    if not hasattr(source, "__dlpack__"):
+    """A tensor of the shape and memory of another library's array or tensor, where that is."""
+    if not hasattr(source, "__dlpack__") or not hasattr(source, "__dlpack_device__"):
         raise TypeError(f"[from_dlpack] source is {an(source)}, expected what has __dlpack__")
-    return Tensor(np.from_dlpack(source))
+    name = _DLPACK.get(source.__dlpack_device__()[0])
+    if name is None:
+        return Tensor(np.from_dlpack(source))
+    return Tensor._made(find_device(name).array.from_dlpack(source), None)  # type: ignore[attr-defined]
 
 
 def as_tensor(data: Any, dtype: DType = None, *, device: str | None = None) -> Tensor:
-    """`data` as a tensor, sharing its memory where that is possible."""
-    if not isinstance(data, Tensor):
+    """`data` as a tensor, sharing its memory where that is possible.
+
+    What has __cuda_array_interface__ is taken to be on CUDA, unless `device` is "sim".
+    """
+    if not isinstance(data, Tensor) and hasattr(data, "__cuda_array_interface__"):
+        there: Any = find_device("sim" if device == "sim" else "cuda").array
+        data = Tensor._made(there.from_interface(data), None)
+    elif not isinstance(data, Tensor):
         data = from_numpy(data) if isinstance(data, np.ndarray) else tensor(data)
     return data.to(device=device, dtype=dtype)
 

@@ -25,15 +25,30 @@ class Protocols:
         return np.array(self.numpy(), dtype, copy=copy)
 
     def __dlpack__(self: Any, **options: Any) -> Any:
-        return self._host("__dlpack__").__dlpack__(**options)
+        # NumPy asks without a stream; and what is on the simulator only looks like the host's.
+        if self.device == "sim" and options.get("stream") is None:
+            raise BufferError("[dlpack] the tensor is on sim, expected x.cpu()")
+        return self._shared("__dlpack__").__dlpack__(**options)
 
     def __dlpack_device__(self: Any) -> tuple[Any, Any]:
-        return self._host("__dlpack_device__").__dlpack_device__()
+        return self._shared("__dlpack_device__").__dlpack_device__()
 
-    def _host(self: Any, op: str) -> NDArray:
-        if not isinstance(self.array, np.ndarray):
-            raise BufferError(f"[{op}] the tensor is on {self.device}, expected x.cpu()")  # noqa: TRY004  as DLPack asks
-        return self.numpy()
+    @property
+    def __cuda_array_interface__(self: Any) -> dict[str, Any]:
+        """Shape, type and address for other libraries of CUDA; on the CPU there is none."""
+        op = "__cuda_array_interface__"
+        if not hasattr(self.array, op):
+            raise AttributeError(f"a tensor on {self.device} has no {op}")
+        return self._shared(op).__cuda_array_interface__
+
+    def _shared(self: Any, op: str) -> Any:
+        if isinstance(self.array, np.ndarray):
+            return self.numpy()
+        if self.requires_grad:
+            raise BufferError(f"[{op}] the tensor requires grad, expected x.detach()")
+        if not hasattr(self.array, op):
+            raise BufferError(f"[{op}] the tensor is on {self.device}, expected x.cpu()")
+        return self.array
 
     def __float__(self: Any) -> float:
         return float(self.item())
