@@ -39,6 +39,9 @@ void bind_device(py::module_& m) {
     return watch != nullptr && watch->is_over();
   });
 
+  m.def("set_host_threads", &simt::set_host_threads, "count"_a,
+        "How many threads run the blocks of a launch.");
+  m.attr("set_host_threads")(py::module_::import("baregrad._cpu").attr("get_num_threads")());
   m.def(
       "set_schedule",
       [](const std::string& name) {

@@ -129,6 +129,8 @@ def main() -> None:
     where = backend.device(device)
     table = OnDevice(where) if device == "sim" else bg.kernels.cpu
     extension: Any = where.table.own
+    if device == "sim":
+        extension.set_host_threads(1)  # each keeps what it needs for the next launch
     allocator = Allocator(path, Path(extension.__file__).name)
     total, wrong = 0, []
     calls = {str(case): run_case(table, case) for case in one_case_of_each_kernel()}

@@ -332,3 +332,39 @@ def test_refuses_to_run_under_a_mistyped_schedule(ucontext_library: Path) -> Non
     lines = run_alone(ucontext_library, BAREGRAD_SIM_SCHEDULE="sideways")
     assert lines[0] == f"{LAUNCH_FAILURE} -1"
     assert lines[-1].startswith('BAREGRAD_SIM_SCHEDULE is "sideways", expected "forward"')
+
+
+# Host threads
+
+
+def where_blocks_ran(simulator: Simulator, threads: int, first_bad: int = 1000) -> set[int]:
+    ran, total = np.zeros(30, np.int64), np.zeros(1, np.uint32)
+    simulator.control.set_host_threads(threads)
+    try:
+        simulator.host_only.where(address(ran), address(total), len(ran), first_bad)
+    finally:
+        simulator.control.set_host_threads(os.cpu_count() or 1)
+    if first_bad > len(ran):
+        assert simulator.control.last_error() == SUCCESS
+        assert total[0] == 30 * 31 // 2  # each block once
+    return set(ran.tolist())
+
+
+def test_a_long_launch_runs_on_several_host_threads(simulator: Simulator) -> None:
+    assert where_blocks_ran(simulator, 1) == {threading.get_native_id()}
+    assert len(where_blocks_ran(simulator, 3)) > 3  # those of each while are new
+    simulator.set_schedule("reverse")
+    try:
+        assert where_blocks_ran(simulator, 3) == {threading.get_native_id()}
+    finally:
+        simulator.set_schedule("forward")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_the_fault_that_is_told_is_that_of_the_first_block(
+    simulator: Simulator, threads: int
+) -> None:
+    for first_bad in (0, 11):
+        where_blocks_ran(simulator, threads, first_bad)
+        assert f"block ({first_bad}, 0, 0)" in simulator.report()
+    assert len(where_blocks_ran(simulator, threads)) >= 1  # and all goes on

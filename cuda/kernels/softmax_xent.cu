@@ -61,10 +61,10 @@ __global__ void softmax_xent_forward_kernel(Rows rows) {
       sum += x[e];
     }
     sum = warp_reduce(sum, Sum());
-    const float w = rows.scale(row);
+    const float w = rows.scale(row), share = 1.f / sum;
     for (int e = 0; e < kEach; ++e) {
       const int j = lane + e * kWarp;
-      if (j < count) dx[j] = w * (x[e] / sum - (j == rows.labels[row] ? 1.f : 0.f));
+      if (j < count) dx[j] = w * (x[e] * share - (j == rows.labels[row] ? 1.f : 0.f));
     }
     if (lane == 0) rows.loss[row] = rows.loss_of(row, sum, largest);
   }

@@ -57,7 +57,7 @@ void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure
   for (const auto& fiber : fibers_) free_fibers_.push_back(fiber.get());
 }
 
-void Block::run_blocks() {
+void Block::run_blocks(Turns& turns) {
   const dim3 grid = shape_.grid;
   blockDim = shape_.block;
   gridDim = grid;
@@ -66,9 +66,13 @@ void Block::run_blocks() {
     ~Scope() { running_ = nullptr; }
   } scope;
   using Clock = std::chrono::steady_clock;
-  for (const auto end = Clock::now() + kWhile; !is_done() && Clock::now() < end; ++turn_) {
-    run(index_of(turn_));
+  for (const auto end = Clock::now() + kWhile; !has_failed() && Clock::now() < end;) {
+    const std::uint64_t turn = turns.fetch_add(1, std::memory_order_relaxed);
+    if (turn >= blocks_) return;
+    turn_ = turn;
+    run(index_of(turn));
   }
+  if (has_failed()) turns = blocks_;  // nobody takes another
 }
 
 uint3 Block::index_of(std::uint64_t turn) const {

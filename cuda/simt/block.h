@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -55,8 +56,12 @@ class Block {
   // For the launch. A report is empty unless something went wrong, which ends the launch.
   void begin(const LaunchShape& shape, ThreadBody body, const void* closure,
              const Schedule& schedule);
-  void run_blocks();  // one after another, for a while
-  bool is_done() const { return turn_ == blocks_ || has_failed(); }
+  // Takes one turn after another, for a while. Several host threads may, with a Block each.
+  using Turns = std::atomic<std::uint64_t>;  // given away so far
+  void run_blocks(Turns& turns);
+  std::uint64_t blocks() const { return blocks_; }
+  std::uint64_t turn() const { return turn_; }  // the last it took
+  bool has_failed() const { return out_of_memory_ || !report_.empty(); }
   bool is_out_of_memory() const { return out_of_memory_; }
   void forget_copies();  // that nobody waited for
   const std::string& report() const { return report_; }
@@ -104,8 +109,6 @@ class Block {
   [[noreturn]] void stop();
 
  private:
-  bool has_failed() const { return out_of_memory_ || !report_.empty(); }
-
   // block.cpp: who runs when
   uint3 index_of(std::uint64_t turn) const;
   void run(uint3 index);
@@ -148,7 +151,7 @@ class Block {
   std::string report_;
   bool out_of_memory_ = false;  // the host's, while a thread ran: there may be none for a report
   std::uint64_t blocks_ = 0;    // of the grid
-  std::uint64_t turn_ = 0;      // blocks that have run
+  std::uint64_t turn_ = 0;      // of the block that runs
 
   int thread_count_ = 0;
   int warp_count_ = 0;

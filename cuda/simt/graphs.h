@@ -21,6 +21,11 @@ struct CUstream_st {
 
 namespace simt {
 
+// Whether the stream records (cudaStreamBeginCapture): then what comes to it is written down. Of the default
+// stream it says so, and that this is an error, while any other records.
+bool is_capturing(cudaStream_t stream);
+void write_down(cudaStream_t stream, std::function<void()> work);
+
 // An error where a stream records and this may not be done meanwhile: to wait for the device, to use the
 // default stream, to allocate.
 cudaError_t check_wait(cudaStream_t stream);

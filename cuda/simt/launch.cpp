@@ -1,13 +1,20 @@
 // A launch: is its shape one that a device takes, then one block after another.
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 #include "block.h"
+#include "graphs.h"
 #include "last_error.h"
 
 namespace simt {
@@ -61,6 +68,7 @@ class Borrowed {
     device_.idle.splice(device_.idle.begin(), block_);
   }
   Block* operator->() { return &block_.front(); }
+  Block& operator*() { return block_.front(); }
 
  private:
   Device& device_;
@@ -68,6 +76,30 @@ class Borrowed {
 };
 
 std::atomic<bool (*)()> question{[] { return false; }};
+std::atomic<int> host_threads{std::max(1, static_cast<int>(std::thread::hardware_concurrency()))};
+
+// True if there are blocks left. The threads are over when this returns: who is asked then may fork.
+bool run_for_a_while(std::list<Borrowed>& blocks, Block::Turns& turns) {
+  {
+    std::vector<std::jthread> helpers;
+    try {
+      for (auto other = std::next(blocks.begin()); other != blocks.end(); ++other)
+        helpers.emplace_back([&turns, other] { (*other)->run_blocks(turns); });
+    } catch (const std::system_error&) {  // no more threads: fewer do it
+    }
+    blocks.front()->run_blocks(turns);
+  }
+  return turns < blocks.front()->blocks();
+}
+
+// Of those whose blocks failed the one whose turn was first, or any.
+Block& first_that_failed(std::list<Borrowed>& blocks) {
+  Block* first = &*blocks.front();
+  for (Borrowed& other : blocks)
+    if (other->has_failed() && (!first->has_failed() || other->turn() < first->turn()))
+      first = &*other;
+  return *first;
+}
 
 // Orders by a mistyped name would test less than was asked for, in silence.
 std::string schedule_report(const std::string& rejected) {
@@ -76,6 +108,8 @@ std::string schedule_report(const std::string& rejected) {
 }
 
 }  // namespace
+
+void set_host_threads(int count) { host_threads = std::max(1, count); }
 
 void ask_between_blocks(bool (*stop)()) { question = stop; }
 
@@ -93,7 +127,19 @@ std::string schedule() {
   return simulated.schedule.name();
 }
 
-void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noexcept {
+void launch(const LaunchShape& shape, ThreadBody body, const void* closure, std::size_t bytes,
+            cudaStream_t stream) noexcept {
+  if (is_capturing(stream)) {
+    try {
+      const auto* const begin = static_cast<const std::byte*>(closure);
+      // Aligned as new aligns, which is enough for what a closure holds.
+      const auto copy = std::make_shared<std::vector<std::byte>>(begin, begin + bytes);
+      write_down(stream, [=] { launch(shape, body, copy->data(), bytes, nullptr); });
+    } catch (const std::bad_alloc&) {
+      remember(cudaErrorMemoryAllocation);
+    }
+    return;
+  }
   if (Block* const block = Block::running()) {
     block->note(shape.location, std::string("nested launch of ") + shape.kernel, "");
     block->stop();
@@ -114,18 +160,26 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure) noex
     Device& simulated = device();
     std::unique_lock lock(simulated.mutex);
     if (simulated.rejected_schedule.empty()) {
-      Borrowed block(simulated);
-      block->begin(shape, body, closure, simulated.schedule);
-      for (block->run_blocks(); !block->is_done(); block->run_blocks()) {
+      std::list<Borrowed> blocks;  // one for each host thread
+      const auto begin_another = [&] {
+        blocks.emplace_back(simulated)->begin(shape, body, closure, simulated.schedule);
+      };
+      begin_another();
+      const bool alone = is_watching() || !simulated.schedule.leaves_blocks_free();
+      const auto wanted = alone ? 1 : std::size_t(host_threads.load());
+      Block::Turns turns = 0;
+      while (run_for_a_while(blocks, turns)) {
         // Not under the lock: who answers may wait for a thread that waits for this device.
         lock.unlock();
         const bool stopped = stop();
         lock.lock();
         if (stopped) return;
+        while (blocks.size() < wanted) begin_another();  // it takes long
       }
-      if (block->is_out_of_memory()) throw std::bad_alloc();
-      if (block->report().empty()) return block->end_counting();
-      error.report = block->report();
+      Block& block = first_that_failed(blocks);
+      if (block.is_out_of_memory()) throw std::bad_alloc();
+      if (block.report().empty()) return block.end_counting();
+      error.report = block.report();
     } else {
       error.report = schedule_report(simulated.rejected_schedule);
     }

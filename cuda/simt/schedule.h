@@ -26,6 +26,9 @@ class Schedule {
     return order_ == Order::kReverse || (order_ == Order::kRandom && random() % 2 == 0);
   }
 
+  // Whether the order of blocks is no part of it: forward, where warps and lanes alone go in order.
+  bool leaves_blocks_free() const { return order_ == Order::kForward; }
+
   // Removes from `waiting`, which is not empty, the one whose turn it is.
   int take(Mask& waiting) {
     const int taken = order_ == Order::kForward   ? std::countr_zero(waiting)

@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
+#include <type_traits>
 
 #include "include/simt/vector_types.h"
 
@@ -17,6 +17,10 @@ namespace simt {
 // change, for any other name. The environment variable BAREGRAD_SIM_SCHEDULE sets the first one.
 [[gnu::visibility("default")]] bool set_schedule(const char* name);
 [[gnu::visibility("default")]] std::string schedule();
+
+// How many host threads run the blocks of a launch that takes long; at first as many as there are
+// processors. In order of other schedules than forward, and while kernels are watched, it is one.
+[[gnu::visibility("default")]] void set_host_threads(int count);
 
 // `stop` is asked before a launch and between its blocks, now and then, on the thread that launches.
 // A launch to which it says yes ends there; that is no error.
@@ -132,16 +136,12 @@ struct LaunchShape {
   Location location;
 };
 
-// Calls body(closure) once for each thread of the grid. What goes wrong is left for
-// cudaGetLastError to return.
+// Calls body(closure) once for each thread of the grid; on a stream that records a copy of the closure's
+// bytes is kept, and no thread runs. What goes wrong is left for cudaGetLastError to return.
 using ThreadBody = void (*)(const void* closure);
 [[gnu::visibility("default")]] void launch(const LaunchShape& shape, ThreadBody body,
-                                           const void* closure) noexcept;
-
-// Whether the stream records (cudaStreamBeginCapture): then what comes to it is written down. Of the default
-// stream it says so, and that this is an error, while any other records.
-[[gnu::visibility("default")]] bool is_capturing(cudaStream_t stream);
-[[gnu::visibility("default")]] void write_down(cudaStream_t stream, std::function<void()> work);
+                                           const void* closure, std::size_t bytes,
+                                           cudaStream_t stream) noexcept;
 
 // `scale<4><<<grid, block>>>(x, n);` is translated to
 //   ::simt::Launch("scale<4>", grid, block).of([=](auto... a) { scale<4>(a...); })(x, n);
@@ -155,12 +155,12 @@ class Launch {
   template <typename Kernel>
   auto of(Kernel kernel) const {
     return [shape = shape_, stream = stream_, kernel](auto... arguments) {
-      const auto all = [=] {
-        const auto thread = [&] { kernel(arguments...); };
-        using Thread = decltype(thread);
-        launch(shape, [](const void* closure) { (*static_cast<Thread*>(closure))(); }, &thread);
-      };
-      is_capturing(stream) ? write_down(stream, all) : all();
+      const auto thread = [=] { kernel(arguments...); };
+      using Thread = decltype(thread);
+      static_assert(std::is_trivially_destructible_v<Thread>, "a kernel's arguments are bytes");
+      launch(
+          shape, [](const void* closure) { (*static_cast<Thread*>(closure))(); }, &thread,
+          sizeof thread, stream);
     };
   }
 

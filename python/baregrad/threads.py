@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from .native import _cpu
 
 
@@ -17,3 +19,5 @@ def set_num_threads(count: int) -> None:
     if abs(count) >= 2**31:  # the extension would not know it for a count
         raise ValueError(f"[set_num_threads] count is {count}, expected 1 to 1024")
     _cpu.set_num_threads(count)
+    if simulator := sys.modules.get("baregrad._sim"):  # else it asks when it is loaded
+        simulator.set_host_threads(count)

@@ -13,6 +13,10 @@ extern "C" [[gnu::visibility("default")]] const char* get_schedule() {
   return name.c_str();
 }
 
+extern "C" [[gnu::visibility("default")]] void set_host_threads(int count) {
+  simt::set_host_threads(count);
+}
+
 extern "C" [[gnu::visibility("default")]] int last_error() { return cudaGetLastError(); }
 
 extern "C" [[gnu::visibility("default")]] int peek_error() { return cudaPeekAtLastError(); }
