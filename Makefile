@@ -54,6 +54,7 @@ cuda: .venv/tools
 	rm -rf build/cuda dist
 	CMAKE_ARGS="$$CMAKE_ARGS -DBAREGRAD_CUDA=ON" $(BIN)/pip wheel -q --no-deps --wheel-dir build/cuda .
 	PATH="$$PWD/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/cuda/*.whl
+	@test $$(stat -c %s dist/*.whl) -lt 5000000 || { echo "the wheel has 5 MB or more"; exit 1; }
 
 clean:
 	rm -rf .venv .venv-bench .venv-dev build dist

@@ -23,7 +23,7 @@ LAUNCH_FAILURE = 719
 
 
 class Simulator:
-    """The runtime and four libraries of kernels, each compiled and loaded by itself."""
+    """The runtime and five libraries of kernels, each compiled and loaded by itself."""
 
     def __init__(self, folder: Path) -> None:
         runtime = [*simulator_sources(), PROGRAMS / "control.cpp"]
@@ -32,9 +32,9 @@ class Simulator:
         self.control = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
         self.control.error_text.restype = ctypes.c_char_p
         self.control.get_schedule.restype = self.control.counted.restype = ctypes.c_char_p
-        self.kernels, self.faults, self.host_only, self.graphs = (
+        self.kernels, self.faults, self.host_only, self.graphs, self.groups = (
             ctypes.CDLL(str(compile_cu(PROGRAMS / f"{name}.cu", folder / f"{name}.so")))
-            for name in ("kernels", "faults", "host_only", "graphs")
+            for name in ("kernels", "faults", "host_only", "graphs", "groups")
         )
 
     def set_schedule(self, name: str) -> bool:

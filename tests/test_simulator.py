@@ -23,6 +23,7 @@ from simulated import (
     SUCCESS,
     Simulator,
     address,
+    line_of,
     neighbour_is_right,
 )
 from toolchain import SIMT, compile_cu, compiler
@@ -368,3 +369,42 @@ def test_the_fault_that_is_told_is_that_of_the_first_block(
         where_blocks_ran(simulator, threads, first_bad)
         assert f"block ({first_bad}, 0, 0)" in simulator.report()
     assert len(where_blocks_ran(simulator, threads)) >= 1  # and all goes on
+
+
+# Cooperative groups
+
+
+@EVERY_SCHEDULE
+@pytest.mark.parametrize("size", [4, 32])
+def test_tiles_and_blocks_add_up(simulator: Simulator, schedule: str, size: int) -> None:
+    x = np.arange(3 * 96, dtype=np.float32).reshape(3, 96)
+    out = np.zeros_like(x)
+    simulator.groups.sums(address(x), address(out), 3, 96, size)
+    assert simulator.control.last_error() == SUCCESS
+    want = x.reshape(3, -1, size).sum(2).repeat(size, 1)
+    want[:, -1] = x.sum(1)
+    np.testing.assert_array_equal(out, want)
+
+
+@EVERY_SCHEDULE
+def test_groups_are_asked(simulator: Simulator, schedule: str) -> None:
+    x = np.array([0, 1, 3, -1, 2, 0, 0, 1] * 2 + [0, 0, 1, 1, 0, 0, 0, 0] * 2, np.int32)
+    out = np.full((5, 32), -7, np.int32)
+    simulator.groups.ask(address(x), address(out))
+    assert simulator.control.last_error() == SUCCESS
+    tiles = x.reshape(4, 8)
+    there = np.flatnonzero(x > 0)
+    assert out[0].tolist() == ((tiles > 0) @ (1 << np.arange(8))).repeat(8).tolist()
+    votes = (tiles > 2).any(1) + 2 * (tiles >= 0).all(1)
+    assert out[1].tolist() == votes.repeat(8).tolist()
+    assert out[2].tolist() == tiles.max(1).repeat(8).tolist()
+    assert out[3, there].tolist() == [100 * len(there) + rank for rank in range(len(there))]
+    assert set(out[4, there]) == {x[there[-1]]}
+    assert set(out[3:, x <= 0].ravel()) == {-7}
+
+
+def test_a_tile_reports_the_line_of_who_used_it(simulator: Simulator) -> None:
+    simulator.groups.forgetful(address(np.zeros(32, np.float32)))
+    report = simulator.report()
+    assert line_of("forgetful", "groups.cu") in report
+    assert "__shfl_sync" in report
