@@ -26,6 +26,13 @@ cudaStream_t current_stream() {
   static const cudaStream_t stream = [] {
     cudaStream_t made = nullptr;
     check(cudaStreamCreate(&made), "device");
+    // What is free again stays: else each wait of the host would give it back to the system.
+    int device = 0;
+    cudaMemPool_t pool = nullptr;
+    uint64_t all = UINT64_MAX;
+    check(cudaGetDevice(&device), "device");
+    check(cudaDeviceGetDefaultMemPool(&pool, device), "device");
+    check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &all), "device");
     return made;
   }();
   return stream;

@@ -52,6 +52,7 @@ __device__ inline void wait_for_copies() {
 __device__ inline uint32_t to_tf32(float x) {
 #if BAREGRAD_PTX_MODEL
   const uint32_t bits = __float_as_uint(x);
+  if (x != x) return 0x7fffe000u;  // its lower bits may be all that says so
   const bool is_finite = (bits & 0x7f800000u) != 0x7f800000u;
   return (is_finite ? bits + 0x1000u : bits) & 0xffffe000u;
 #else

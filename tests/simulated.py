@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zoo
 from numpy.typing import NDArray
 from toolchain import SIMT, compile_cu, compile_shared, simulator_sources
 
@@ -45,6 +46,7 @@ class Simulator:
         error = self.control.last_error()
         assert error == LAUNCH_FAILURE
         text: bytes = self.control.error_text(error)
+        zoo.keep(text.decode())
         return text.decode()
 
 

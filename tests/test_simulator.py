@@ -353,7 +353,11 @@ def where_blocks_ran(simulator: Simulator, threads: int, first_bad: int = 1000) 
 
 def test_a_long_launch_runs_on_several_host_threads(simulator: Simulator) -> None:
     assert where_blocks_ran(simulator, 1) == {threading.get_native_id()}
-    assert len(where_blocks_ran(simulator, 3)) > 3  # those of each while are new
+    several = where_blocks_ran(simulator, 3)
+    if simulator.control.is_watching():  # since another test
+        assert several == {threading.get_native_id()}
+    else:
+        assert len(several) > 3  # the helpers of each while are new
     simulator.set_schedule("reverse")
     try:
         assert where_blocks_ran(simulator, 3) == {threading.get_native_id()}

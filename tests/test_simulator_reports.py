@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import zoo
 from simulated import (
     EVERY_SCHEDULE,
     SCHEDULES,
@@ -199,3 +200,12 @@ def test_reports_more_static_shared_memory_than_a_block_has(simulator: Simulator
     assert report.startswith(f"{line_of('too_large', 'host_only.cu')}: no room for __shared__")
     assert "array b in too_large_kernel" in report
     assert "49152 bytes" in report
+
+
+def test_the_page_of_wrong_kernels_has_all_of_them() -> None:
+    page = zoo.PAGE.read_text()
+    found = zoo.faults()
+    assert len(found) >= 30
+    assert page.count("\n> ") == len(found)
+    for place, (_, code) in found.items():
+        assert f", {place}: `{code}`\n\n> " in page, "python tests/zoo.py"

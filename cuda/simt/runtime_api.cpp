@@ -138,6 +138,16 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
   return cudaFree(memory);
 }
 
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
+  if (pool == nullptr) return remember(cudaErrorInvalidValue);
+  *pool = nullptr;
+  return device == 0 ? cudaSuccess : remember(cudaErrorInvalidDevice);
+}
+
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void* value) {
+  return value == nullptr ? remember(cudaErrorInvalidValue) : cudaSuccess;
+}
+
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (free == nullptr || total == nullptr) return remember(cudaErrorInvalidValue);
   *total = simt::physical_bytes();

@@ -22,7 +22,7 @@ class SharedMemory;
 struct Allocation;
 
 // Whether kernels that are watched were loaded.
-bool is_watching();
+[[gnu::visibility("default")]] bool is_watching();
 void start_watching();
 
 // An access as it happens.

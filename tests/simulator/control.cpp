@@ -2,6 +2,7 @@
 #include "counts.h"
 #include "include/simt/runtime_api.h"
 #include "simt.h"
+#include "watch.h"
 
 extern "C" [[gnu::visibility("default")]] int set_schedule(const char* name) {
   return simt::set_schedule(name);
@@ -12,6 +13,8 @@ extern "C" [[gnu::visibility("default")]] const char* get_schedule() {
   name = simt::schedule();
   return name.c_str();
 }
+
+extern "C" [[gnu::visibility("default")]] int is_watching() { return simt::is_watching(); }
 
 extern "C" [[gnu::visibility("default")]] void set_host_threads(int count) {
   simt::set_host_threads(count);

@@ -60,6 +60,14 @@ enum cudaFuncAttribute {
 [[gnu::visibility("default")]] cudaError_t cudaMallocAsync(void** memory, std::size_t bytes,
                                                            cudaStream_t stream);
 [[gnu::visibility("default")]] cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+// There is no pool here: memory that is freed goes back at once.
+typedef struct CUmemPool_st* cudaMemPool_t;
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
+[[gnu::visibility("default")]] cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool,
+                                                                       int device);
+[[gnu::visibility("default")]] cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool,
+                                                                   cudaMemPoolAttr attribute,
+                                                                   void* value);
 [[gnu::visibility("default")]] cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 
 [[gnu::visibility("default")]] cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes,
