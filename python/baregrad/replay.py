@@ -1,9 +1,10 @@
 """A step of training, and the same recorded once on a device and replayed: CUDA graphs.
 
 A launch costs the host some microseconds, which a small network on a device waits for. A recorded step
-is one launch. What it computes with stays where it is; the few numbers that come from the host and
-differ from step to step (`fresh`) are written before each replay, and what the host keeps count of
-(`after`) follows it. So a replay does what the step would do, bit for bit.
+is two launches: to the loss, which the host looks at, and from there. What it computes with stays where
+it is; the few numbers that come from the host and differ from step to step (`fresh`) are written before
+each replay, and what the host keeps count of (`after`) follows it. So a replay does what the step would
+do, bit for bit.
 """
 
 from __future__ import annotations
