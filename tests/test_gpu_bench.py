@@ -45,6 +45,12 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return found
 
 
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module("gpu_works")
+
+
 # --- The script
 
 
@@ -321,34 +327,37 @@ def on_simulator(gpu: ModuleType, torch) -> object:
     return Simulated()
 
 
-def small_works(gpu: ModuleType) -> list:
-    cases = gpu.cases
-    images = gpu.Windows(2, 3, 8, 8, (2, 2), stride=(2, 2))
+def small_works(works: ModuleType) -> list:
+    cases = works.cases
+    images = works.Windows(2, 3, 8, 8, (2, 2), stride=(2, 2))
     ways = ("forward", "backward_input", "backward_weight")
     return [
-        gpu.products(33, 17, 65, 0.85),
-        *(gpu.products(17, 9, 1400, 0.45, precision) for precision in ("tf32", "bf16")),
-        *(gpu.convolution(way, 2, 3, 9, 4) for way in ways),
-        gpu.streamed(cases.unary.case("relu", "forward", 1000), gpu.elementwise("relu")),
-        gpu.streamed(cases.binary.case("add", "n", gpu.contiguous(1000)), gpu.elementwise("add")),
-        gpu.streamed(cases.maxpool2d.case("maxpool2d_forward", images), gpu.pool),
-        gpu.streamed(cases.softmax_xent.forward(33, 10), gpu.cross_entropy),
-        gpu.streamed(cases.adam_step.case([100] * 3, False), gpu.adam),
-        gpu.training_step(),
+        works.products(33, 17, 65, 0.85),
+        *(works.products(17, 9, 1400, 0.45, precision) for precision in ("tf32", "bf16")),
+        *(works.convolution(way, 2, 3, 9, 4) for way in ways),
+        works.streamed(cases.unary.case("relu", "forward", 1000), works.elementwise("relu")),
+        works.streamed(
+            cases.binary.case("add", "n", works.contiguous(1000)), works.elementwise("add")
+        ),
+        works.streamed(cases.maxpool2d.case("maxpool2d_forward", images), works.pool),
+        works.streamed(cases.softmax_xent.forward(33, 10), works.cross_entropy),
+        works.streamed(cases.adam_step.case([100] * 3, False), works.adam),
+        works.training_step("eager", 1),
+        works.training_step("graph", 2),
     ]
 
 
 @needs_sim
 def test_every_work_is_done_rightly_by_both(
-    gpu: ModuleType, monkeypatch: pytest.MonkeyPatch
+    gpu: ModuleType, works: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(gpu, "ROUNDS", 1)
-    monkeypatch.setattr(gpu, "STEPS", 2)
+    monkeypatch.setattr(works, "STEPS", 3)  # the third is a replay
     monkeypatch.setattr(gpu, "seconds_to_return", lambda calls, wait: 0.0)
-    device, works = on_simulator(gpu, torch), small_works(gpu)
-    assert len(works) == len({work.name for work in works})
-    for work in works:
+    device, small = on_simulator(gpu, torch), small_works(works)
+    assert len(small) == len({work.name for work in small})
+    for work in small:
         found = gpu.race(device, work)
         assert found["out"] == {}, work.name
         own = ["own gemm"] * work.name.startswith("conv2d")
@@ -358,7 +367,7 @@ def test_every_work_is_done_rightly_by_both(
 
 @needs_sim
 @pytest.mark.parametrize("error", [np.nan, 1.0])
-def test_who_is_wrong_is_not_timed(gpu: ModuleType, error: float) -> None:
+def test_who_is_wrong_is_not_timed(gpu: ModuleType, works: ModuleType, error: float) -> None:
     def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         wrong = a + b
         wrong[17] += error
@@ -368,25 +377,26 @@ def test_who_is_wrong_is_not_timed(gpu: ModuleType, error: float) -> None:
     device.tensor = np.copy
     before = device.numpy
     device.numpy = lambda x: x if isinstance(x, np.ndarray) else before(x)
-    case = gpu.cases.binary.case("add", "n", gpu.contiguous(100))
-    found = gpu.race(device, gpu.streamed(case, gpu.elementwise("add")))
+    case = works.cases.binary.case("add", "n", works.contiguous(100))
+    found = gpu.race(device, works.streamed(case, works.elementwise("add")))
     assert list(found["rounds"]) == ["ours"]
     assert found["out"]["PyTorch"].startswith("1 of 100 outside their bound, the first at (17,)")
     device.kernels = SimpleNamespace(add=lambda a, b: device.ours.table.add(a, a))
-    found = gpu.race(device, gpu.streamed(case, gpu.elementwise("add")))
+    found = gpu.race(device, works.streamed(case, works.elementwise("add")))
     assert found["rounds"] == {}
     assert list(found["out"]) == ["ours", "PyTorch"]
 
 
-def test_what_is_raced_has_its_aims(gpu: ModuleType) -> None:
-    names = [work.name for work in gpu.TABLE]
+def test_what_is_raced_has_its_aims(works: ModuleType) -> None:
+    names = [work.name for work in works.TABLE]
     assert len(names) == len(set(names))
-    aims = {(work.aim, work.precision) for work in gpu.TABLE}
+    aims = {(work.aim, work.precision) for work in works.TABLE}
     assert aims == {
         (("PyTorch", 0.85), "float32"), (("PyTorch", 0.45), "tf32"), (("PyTorch", 0.45), "bf16"),
         (("own gemm", 0.8), "float32"), (("copy", 0.92), "float32"), (("PyTorch", 1), "float32"),
+        (("PyTorch", 2), "float32"),
     }  # fmt: skip
-    assert all(work.bytes > 64e6 for work in gpu.TABLE if work.aim[0] == "copy")
+    assert all(work.bytes > 64e6 for work in works.TABLE if work.aim[0] == "copy")
 
 
 # --- Instructions beside their models
