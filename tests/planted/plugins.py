@@ -25,7 +25,7 @@ from toolchain import SIMT, SOURCES, compile_shared, translate_cu
 from . import plant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one of the CPU and one of CUDA may read alike
 class Fault:
     """A line of a kernel of an op, changed."""
 
