@@ -69,11 +69,9 @@ part build 170 bash -euc '
   python3 -c "import baregrad as bg; print(bg.__version__, bg.cuda.why_not()); bg.cuda.is_available() or exit(1)"
 ' "$site" || built=
 
-# The models are compiled for a device that lacks the instructions; the driver translates them.
 part models 40 bash -euc '
   nvcc -std=c++17 -O2 -arch=sm_90 -c bench/gpu_models.cu -o "$0/hardware.o" &
-  nvcc -std=c++17 -O2 -gencode arch=compute_75,code=compute_75 -DBAREGRAD_MODELS \
-    -c bench/gpu_models.cu -o "$0/models.o"
+  nvcc -std=c++17 -O2 -arch=sm_90 -DBAREGRAD_MODELS -c bench/gpu_models.cu -o "$0/models.o"
   wait $!
   nvcc "$0/hardware.o" "$0/models.o" -o "$0/models"
   "$0/models"

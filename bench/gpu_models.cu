@@ -1,7 +1,6 @@
 // The instructions of cuda/ptx.h as the device does them, against the models of them there: one line of
 // JSON, and 1 where they differ. bench/gpu.sh compiles this file twice: for sm_90, which has the
-// instructions, and with -DBAREGRAD_MODELS for compute_75, where ptx.h puts the models in their place,
-// which the driver translates for the device at hand.
+// instructions, and with -DBAREGRAD_MODELS, where ptx.h puts the models in their place.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -18,12 +17,9 @@
 
 #ifdef BAREGRAD_MODELS
 #define BAREGRAD_WAY models
-#if defined(__CUDA_ARCH__) && !BAREGRAD_PTX_MODEL
-#error "compile the models for a device that has no such instructions"
-#endif
 #else
 #define BAREGRAD_WAY hardware
-#if defined(__CUDA_ARCH__) && BAREGRAD_PTX_MODEL
+#if defined(__CUDA_ARCH__) && BAREGRAD_SM < 80
 #error "compile the instructions for a device that has them"
 #endif
 #endif
@@ -31,7 +27,7 @@
 namespace {
 
 constexpr int kThreads = 256, kWarp = 32;
-constexpr int kM = 16, kN = 8, kK = 8;  // of mma
+constexpr int kM = 16, kN = 8, kTf32K = 8, kBf16K = 16;  // of mma
 // Odd, so that the second number of a pair goes through all patterns too.
 constexpr uint32_t kOther = 2654435761u;
 
@@ -44,7 +40,9 @@ constexpr uint32_t kOther = 2654435761u;
   void to_bf16(uint32_t first, uint32_t* out, uint32_t n);                              \
   void mma_tf32(const float* a, const float* b, const float* c, float* out, int tiles); \
   void mma_bf16(const float* a, const float* b, const float* c, float* out, int tiles); \
+  void load_matrices(const float* from, float* out, int n);                             \
   void copy(const float* from, float* out, int n);                                      \
+  void copy_fours(const float* from, float* out, int n);                                \
   }
 BAREGRAD_DECLARE(hardware)
 BAREGRAD_DECLARE(models)
@@ -64,29 +62,54 @@ __global__ void to_bf16_kernel(uint32_t first, uint32_t* out, uint32_t n) {
     out[i] = ptx::to_bf16(__uint_as_float(first + i), __uint_as_float((first + i) * kOther));
 }
 
-// a (tiles, 16, 8), b (tiles, 8, 8), c (tiles, 16, 8) -> out (tiles, 16, 8), a warp a tile
-template <bool kIsBfloat16>
-__global__ void mma_kernel(const float* a, const float* b, const float* c, float* out) {
-  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  a += blockIdx.x * kM * kK, b += blockIdx.x * kK * kN;
-  const auto of_a = [&](int row, int k) { return __float_as_uint(a[row * kK + k]); };
-  const auto of_b = [&](int k, int column) { return __float_as_uint(b[k * kN + column]); };
+// a (tiles, 16, k), b (tiles, k, 8), c (tiles, 16, 8) -> out (tiles, 16, 8), a warp a tile
+template <class Multiply>
+__device__ void multiply(const float* c, float* out, Multiply mma) {
   float sums[4];
-  const int first = blockIdx.x * kM * kN + g * kN + 2 * t;
+  const int first = blockIdx.x * kM * kN + threadIdx.x / 4 * kN + threadIdx.x % 4 * 2;
   const int places[] = {first, first + 1, first + 8 * kN, first + 8 * kN + 1};
   for (int e = 0; e < 4; ++e) sums[e] = c[places[e]];
-  if constexpr (kIsBfloat16) {
-    const auto pair = [](uint32_t low, uint32_t high) { return low >> 16 | (high & 0xffff0000u); };
-    const uint32_t x[] = {pair(of_a(g, 2 * t), of_a(g, 2 * t + 1)),
-                          pair(of_a(g + 8, 2 * t), of_a(g + 8, 2 * t + 1))};
-    const uint32_t y[] = {pair(of_b(2 * t, g), of_b(2 * t + 1, g))};
-    ptx::mma(sums, x, y);
-  } else {
-    const uint32_t x[] = {of_a(g, t), of_a(g + 8, t), of_a(g, t + 4), of_a(g + 8, t + 4)};
-    const uint32_t y[] = {of_b(t, g), of_b(t + 4, g)};
-    ptx::mma(sums, x, y);
-  }
+  mma(sums);
   for (int e = 0; e < 4; ++e) out[places[e]] = sums[e];
+}
+
+__global__ void mma_tf32_kernel(const float* a, const float* b, const float* c, float* out) {
+  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
+  a += blockIdx.x * kM * kTf32K, b += blockIdx.x * kTf32K * kN;
+  const auto of_a = [&](int row, int k) { return __float_as_uint(a[row * kTf32K + k]); };
+  const auto of_b = [&](int k) { return __float_as_uint(b[k * kN + g]); };
+  multiply(c, out, [&](float(&sums)[4]) {
+    const uint32_t x[] = {of_a(g, t), of_a(g + 8, t), of_a(g, t + 4), of_a(g + 8, t + 4)};
+    const uint32_t y[] = {of_b(t), of_b(t + 4)};
+    ptx::mma_tf32(sums, x, y);
+  });
+}
+
+__global__ void mma_bf16_kernel(const float* a, const float* b, const float* c, float* out) {
+  const int g = threadIdx.x / 4, t = threadIdx.x % 4 * 2;
+  a += blockIdx.x * kM * kBf16K, b += blockIdx.x * kBf16K * kN;
+  const auto pair = [](float low, float high) {
+    return __float_as_uint(low) >> 16 | (__float_as_uint(high) & 0xffff0000u);
+  };
+  const auto of_a = [&](int row, int k) {
+    return pair(a[row * kBf16K + k], a[row * kBf16K + k + 1]);
+  };
+  const auto of_b = [&](int k) { return pair(b[k * kN + g], b[(k + 1) * kN + g]); };
+  multiply(c, out, [&](float(&sums)[4]) {
+    const uint32_t x[] = {of_a(g, t), of_a(g + 8, t), of_a(g, t + 8), of_a(g + 8, t + 8)};
+    const uint32_t y[] = {of_b(t), of_b(t + 8)};
+    ptx::mma_bf16(sums, x, y);
+  });
+}
+
+// from (32, 4), the rows of four matrices, which lie further apart here -> out (4, 32), by lanes
+__global__ void load_matrices_kernel(const float* from, float* out) {
+  __shared__ __align__(16) float rows[kWarp][12];
+  for (int e = 0; e < 4; ++e) rows[threadIdx.x][e] = from[threadIdx.x * 4 + e];
+  __syncwarp();
+  float lane[4];
+  ptx::load_matrices(lane, rows[threadIdx.x]);
+  for (int e = 0; e < 4; ++e) out[e * kWarp + threadIdx.x] = lane[e];
 }
 
 // from (n,) -> out (n,), 0 in every third place
@@ -100,6 +123,17 @@ __global__ void copy_kernel(const float* from, float* out, int n) {
   if (i < n) out[i] = near[threadIdx.x];
 }
 
+// from (n,) -> out (n,), of each four 0 to 4 numbers and 0 for the others
+__global__ void copy_fours_kernel(const float* from, float* out, int n) {
+  __shared__ __align__(16) float near[kThreads][4];
+  const int thread = blockIdx.x * kThreads + threadIdx.x, i = 4 * thread;
+  const int count = i < n ? min(thread % 5, n - i) : 0;
+  ptx::copy_four_async(near[threadIdx.x], from + (count > 0 ? i : 0), count);
+  ptx::commit_copies();
+  ptx::wait_for_copies<0>();
+  for (int e = 0; e < 4 && i + e < n; ++e) out[i + e] = near[threadIdx.x][e];
+}
+
 void to_tf32(uint32_t first, uint32_t* out, uint32_t n) {
   to_tf32_kernel<<<1024, kThreads>>>(first, out, n);
 }
@@ -107,13 +141,20 @@ void to_bf16(uint32_t first, uint32_t* out, uint32_t n) {
   to_bf16_kernel<<<1024, kThreads>>>(first, out, n);
 }
 void mma_tf32(const float* a, const float* b, const float* c, float* out, int tiles) {
-  mma_kernel<false><<<tiles, kWarp>>>(a, b, c, out);
+  mma_tf32_kernel<<<tiles, kWarp>>>(a, b, c, out);
 }
 void mma_bf16(const float* a, const float* b, const float* c, float* out, int tiles) {
-  mma_kernel<true><<<tiles, kWarp>>>(a, b, c, out);
+  mma_bf16_kernel<<<tiles, kWarp>>>(a, b, c, out);
+}
+void load_matrices(const float* from, float* out, int) {
+  load_matrices_kernel<<<1, kWarp>>>(from, out);
 }
 void copy(const float* from, float* out, int n) {
   copy_kernel<<<(n + kThreads - 1) / kThreads, kThreads>>>(from, out, n);
+}
+void copy_fours(const float* from, float* out, int n) {
+  const int threads = (n + 3) / 4;
+  copy_fours_kernel<<<(threads + kThreads - 1) / kThreads, kThreads>>>(from, out, n);
 }
 
 }  // namespace BAREGRAD_WAY
@@ -154,6 +195,13 @@ std::vector<T> fetch(const OnDevice<T>& there, size_t count) {
   std::vector<T> values(count);
   check(cudaMemcpy(values.data(), there.get(), count * sizeof(T), cudaMemcpyDeviceToHost));
   return values;
+}
+
+// Entries of one line of JSON.
+void begin_entry(const char* name) {
+  static bool is_first = true;
+  std::printf("%s\"%s\": ", is_first ? "{" : ", ", name);
+  is_first = false;
 }
 
 // Of what the two ways make of all patterns. NaN may have any bits, and those that mma does not read
@@ -204,11 +252,11 @@ bool compare_roundings(const char* name, Rounding hardware, Rounding model, bool
                                        there.get());
   }
   const Differences found = fetch(there, 1)[0];
-  std::printf(
-      "\"%s\": {\"patterns\": 4294967296, \"different\": %llu, \"unread\": %llu, \"nan\": %llu",
-      name, found.values, found.unread, found.nan);
+  begin_entry(name);
+  std::printf("{\"patterns\": 4294967296, \"different\": %llu, \"unread\": %llu, \"nan\": %llu",
+              found.values, found.unread, found.nan);
   if (found.values) std::printf(", \"first\": \"0x%08llx\"", found.first);
-  std::printf("}, ");
+  std::printf("}");
   return found.values == 0;
 }
 
@@ -230,29 +278,28 @@ std::vector<float> numbers(std::mt19937& random, size_t count, int dropped) {
 struct Exact {
   double sum, size;
 };
-Exact exact(const float* a, const float* b, float c, int row, int column) {
+Exact exact(const float* a, const float* b, float c, int row, int column, int depth) {
   Exact found{c, std::fabs(c)};
-  for (int k = 0; k < kK; ++k) {
-    const double product = double(a[row * kK + k]) * b[k * kN + column];
+  for (int k = 0; k < depth; ++k) {
+    const double product = double(a[row * depth + k]) * b[k * kN + column];
     found.sum += product, found.size += std::fabs(product);
   }
   return found;
 }
 
-// Products of two rounded numbers are exact in float32. The model rounds 8 sums: off by 8 u / (1 - 8 u)
+// Products of two rounded numbers are exact in float32. The model rounds k sums: off by k u / (1 - k u)
 // of the sizes, u = 2^-24. What the device does is not said, in how many steps either. As far as it
 // has been looked into (Fasi, Higham, Mikaitis and Pranesh, 2021, Numerical behavior of NVIDIA tensor
 // cores), the addends of a step are cut off below 2^-23 of the largest, and so is its result: with a
-// step for each product three times a product, so 24 times 2^-23 of the sizes.
-constexpr double kUnit = 0x1p-24;
-constexpr double kModel = kK * kUnit / (1 - kK * kUnit), kHardware = 3 * kK * 2 * kUnit;
-
-bool compare_products(const char* name, Product hardware, Product model, int dropped) {
+// step for each product three times a product, so 3 k times 2^-23 of the sizes.
+bool compare_products(const char* name, Product hardware, Product model, int k, int dropped) {
+  constexpr double kUnit = 0x1p-24;
+  const double model_bound = k * kUnit / (1 - k * kUnit), hardware_bound = 3 * k * 2 * kUnit;
   constexpr int kTiles = 16384;
   constexpr size_t kOutputs = size_t(kTiles) * kM * kN;
   std::mt19937 random(0);
-  const auto a = numbers(random, size_t(kTiles) * kM * kK, dropped);
-  const auto b = numbers(random, size_t(kTiles) * kK * kN, dropped);
+  const auto a = numbers(random, size_t(kTiles) * kM * k, dropped);
+  const auto b = numbers(random, size_t(kTiles) * k * kN, dropped);
   const auto c = numbers(random, kOutputs, 0);
   const auto there_a = send(a), there_b = send(b), there_c = send(c);
   const OnDevice<float> one = make<float>(kOutputs), other = make<float>(kOutputs);
@@ -265,30 +312,33 @@ bool compare_products(const char* name, Product hardware, Product model, int dro
   for (size_t i = 0; i < kOutputs; ++i) {
     const size_t tile = i / (kM * kN);
     const int row = int(i / kN % kM), column = int(i % kN);
-    const Exact e = exact(&a[tile * kM * kK], &b[tile * kK * kN], c[i], row, column);
-    const double off = std::fabs(by_hardware[i] - e.sum) / (kHardware * e.size);
-    const double model_off = std::fabs(by_model[i] - e.sum) / (kModel * e.size);
+    const Exact e = exact(&a[tile * kM * k], &b[tile * k * kN], c[i], row, column, k);
+    const double off = std::fabs(by_hardware[i] - e.sum) / (hardware_bound * e.size);
+    const double model_off = std::fabs(by_model[i] - e.sum) / (model_bound * e.size);
     is_right = is_right && off <= 1 && model_off <= 1;  // and so is NaN found
     worst_hardware = std::max(worst_hardware, off), worst_model = std::max(worst_model, model_off);
     equal += std::memcmp(&by_hardware[i], &by_model[i], sizeof(float)) == 0;
   }
-  std::printf("\"%s\": {\"outputs\": %zu, \"equal\": %zu, \"hardware\": %.4f, \"model\": %.4f}, ",
-              name, kOutputs, equal, worst_hardware, worst_model);
+  begin_entry(name);
+  std::printf("{\"outputs\": %zu, \"equal\": %zu, \"hardware\": %.4f, \"model\": %.4f}", kOutputs,
+              equal, worst_hardware, worst_model);
   return is_right;
 }
 
-bool compare_copies() {
-  constexpr int kCount = 100000;
+// What is moved and not computed: `count` numbers.
+template <class Move>
+bool compare_moves(const char* name, int count, Move hardware, Move model) {
   std::mt19937 random(0);
-  const auto from = send(numbers(random, kCount, 0));
-  const OnDevice<float> one = make<float>(kCount), other = make<float>(kCount);
-  hardware::copy(from.get(), one.get(), kCount);
-  models::copy(from.get(), other.get(), kCount);
-  const auto by_hardware = fetch(one, kCount), by_model = fetch(other, kCount);
+  const auto from = send(numbers(random, count, 0));
+  const OnDevice<float> one = make<float>(count), other = make<float>(count);
+  hardware(from.get(), one.get(), count);
+  model(from.get(), other.get(), count);
+  const auto by_hardware = fetch(one, count), by_model = fetch(other, count);
   int different = 0;
-  for (int i = 0; i < kCount; ++i)
+  for (int i = 0; i < count; ++i)
     different += std::memcmp(&by_hardware[i], &by_model[i], sizeof(float)) != 0;
-  std::printf("\"cp.async\": {\"outputs\": %d, \"different\": %d}", kCount, different);
+  begin_entry(name);
+  std::printf("{\"outputs\": %d, \"different\": %d}", count, different);
   return different == 0;
 }
 
@@ -300,13 +350,15 @@ int main() {
     std::printf("no CUDA device: %s\n", cudaGetErrorString(error));
     return 77;
   }
-  std::printf("{");
+  constexpr int kMoved = 100000;
   const bool are_right[] = {
       compare_roundings("cvt.rna.tf32", hardware::to_tf32, models::to_tf32, false),
       compare_roundings("cvt.rn.bf16x2", hardware::to_bf16, models::to_bf16, true),
-      compare_products("mma of TF32", hardware::mma_tf32, models::mma_tf32, 13),
-      compare_products("mma of bfloat16", hardware::mma_bf16, models::mma_bf16, 16),
-      compare_copies(),
+      compare_products("mma of TF32", hardware::mma_tf32, models::mma_tf32, kTf32K, 13),
+      compare_products("mma of bfloat16", hardware::mma_bf16, models::mma_bf16, kBf16K, 16),
+      compare_moves("ldmatrix", 128, hardware::load_matrices, models::load_matrices),
+      compare_moves("cp.async", kMoved, hardware::copy, models::copy),
+      compare_moves("cp.async of fours", kMoved, hardware::copy_fours, models::copy_fours),
   };
   std::printf("}\n");
   return std::all_of(std::begin(are_right), std::end(are_right), [](bool is) { return is; }) ? 0

@@ -1,7 +1,7 @@
 """The machine code of the CUDA kernels, as nvcc makes it here; `python tests/device_code.py` keeps the budget.
 
-cuda/resources.json says how many registers and how much shared memory each kernel takes on two
-architectures. Nothing of it was run: a device is not needed.
+cuda/resources.json says how many registers and how much shared memory each kernel takes on each
+architecture that _cuda is built for. Nothing of it was run: a device is not needed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +21,9 @@ from toolchain import SOURCES
 
 KERNELS = SOURCES / "cuda" / "kernels"
 BUDGET = Path(__file__).resolve().parent.parent / "cuda" / "resources.json"
-ARCHITECTURES = ("sm_80", "sm_90")
-_FLAGS = ("-std=c++17", "-O3", "-cubin", "-Xptxas", "-v", "-Werror", "all-warnings")
+ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
+_FLAGS = ("-std=c++17", "-O3", "-fatbin", "--threads=0", "-Xptxas", "-v", "-Werror", "all-warnings")
+Kernels = dict[str, dict[str, "Resources"]]  # by name and architecture
 
 
 class Resources(NamedTuple):
@@ -44,22 +44,26 @@ def nvcc() -> str | None:
     return found and found[1]
 
 
-def compile_cubin(source: Path, architecture: str, out: Path) -> dict[str, Resources]:
-    """Compile a .cu; what each of its kernels takes, by name."""
-    command = ["nvcc", *_FLAGS, f"-arch={architecture}", str(source), "-o", str(out)]
+def compile_for_all(source: Path, out: Path) -> Kernels:
+    """Compile a .cu; what each of its kernels takes."""
+    numbers = (architecture.removeprefix("sm_") for architecture in ARCHITECTURES)
+    devices = (f"-gencode=arch=compute_{number},code=sm_{number}" for number in numbers)
+    command = ["nvcc", *_FLAGS, *devices, str(source), "-o", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
-    found: dict[str, Resources] = {}
-    for symbol, said in re.findall(
-        r"Compiling entry function '(\w+)'.*?\n(.*?)(?=Compile time)", done.stderr, re.DOTALL
+    found: Kernels = {}
+    for symbol, architecture, said in re.findall(
+        r"Compiling entry function '(\w+)' for '(\w+)'\n(.*?)(?=Compile time)",
+        done.stderr,
+        re.DOTALL,
     ):
 
         def number(pattern: str, text: str = said) -> int:
             return sum(map(int, re.findall(pattern, text)))
 
         local = number(r"(\d+) bytes stack frame") + number(r"(\d+) bytes spill")
-        found[name_of(symbol)] = Resources(
+        found.setdefault(name_of(symbol), {})[architecture] = Resources(
             number(r"Used (\d+) registers"), number(r"(\d+) bytes smem"), local
         )
     return found
@@ -86,12 +90,12 @@ def tools() -> str | None:
     return next((str(place) for place in places if (place / "cuobjdump").exists()), None)
 
 
-def machine_code(cubin: Path) -> dict[str, list[str]]:
+def machine_code(binary: Path, architecture: str) -> dict[str, list[str]]:
     """The instructions of each kernel."""
     folder = tools()
     environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     said = subprocess.run(
-        [f"{folder}/cuobjdump", "-sass", str(cubin)],
+        [f"{folder}/cuobjdump", "-sass", "-arch", architecture, str(binary)],
         capture_output=True, text=True, check=True, env=environment,
     ).stdout  # fmt: skip
     found = {}
@@ -102,21 +106,18 @@ def machine_code(cubin: Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Write what all kernels take."""
-    budget: dict[str, object] = {"nvcc": nvcc()}
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        for architecture in ARCHITECTURES:
-            out = {source: Path(folder) / f"{source.stem}.cubin" for source in KERNELS.glob("*.cu")}
-            made = {
-                source.stem: pool.submit(compile_cubin, source, architecture, path)
-                for source, path in sorted(out.items())
+    """Write what all kernels take: registers and bytes of shared memory, a pair an architecture."""
+    ops = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sorted(KERNELS.glob("*.cu")):
+            ops[source.stem] = {
+                name: [on[architecture][:2] for architecture in ARCHITECTURES]
+                for name, on in sorted(compile_for_all(source, Path(folder) / "fatbin").items())
             }
-            budget[architecture] = {
-                op: {name: [r.registers, r.shared] for name, r in sorted(future.result().items())}
-                for op, future in made.items()
-            }
+    budget = {"nvcc": nvcc(), "architectures": ARCHITECTURES, **ops}
     text = json.dumps(budget, indent=1)
-    BUDGET.write_text(re.sub(r"\[\s+(\d+),\s+(\d+)\s+\]", r"[\1, \2]", text) + "\n")
+    lists = re.compile(r"\[[^{}]*?\](?=,?\n {1,2}[\"}])")  # a line each
+    BUDGET.write_text(lists.sub(lambda found: json.dumps(json.loads(found[0])), text) + "\n")
 
 
 if __name__ == "__main__":

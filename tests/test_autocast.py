@@ -34,22 +34,11 @@ def rounded(x: np.ndarray, precision: str) -> np.ndarray:
     return kept.astype(np.uint32).view(np.float32)
 
 
-FACTORS = {
-    "gemm": ("a", "b"),
-    "conv2d_forward": ("x", "w"),
-    "conv2d_backward_input": ("dout", "w"),
-    "conv2d_backward_weight": ("x", "dout"),
-}
-
-
 def is_right(case: Case, table: Any, precision: str) -> None:
     """`case` on `table` is within the bound of its own, of the exact product of rounded factors."""
-    if case.what and case.kernel == "conv2d_backward_input":
-        return  # weights that are not finite: the definition, in float32
     arguments = case.arguments(np.random.default_rng(0))
-    for name in FACTORS[case.kernel]:
-        values = np.ascontiguousarray(arguments[name])
-        arguments[name] = rounded(values, precision)
+    for name in ("a", "b"):
+        arguments[name] = rounded(np.ascontiguousarray(arguments[name]), precision)
     exact = exact_result(case, arguments)
     with np.errstate(all="ignore"):
         bounds = case.bound(arguments)
@@ -61,15 +50,14 @@ def is_right(case: Case, table: Any, precision: str) -> None:
 
 @PRECISIONS
 @pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("op", ["gemm"])
-def test_factors_are_rounded_and_nothing_else_is(op: str, precision: str, schedule: str) -> None:
+def test_factors_are_rounded_and_nothing_else_is(precision: str, schedule: str) -> None:
     sim = backend.device("sim")
     before = sim.table.own.schedule()
     sim.table.own.set_schedule(schedule)
     try:
         with bg.use(precision=precision):
             assert sim.table.own.in_use() == precision
-            for case in OPS[op].tests:
+            for case in OPS["gemm"].tests:
                 if case.flops < (2e6 if schedule == "forward" else 2e5) and case.bytes < 1e6:
                     is_right(case, OnDevice(sim), precision)
     finally:

@@ -45,7 +45,7 @@ def test_it_loads_without_a_driver_and_does_not_crash() -> None:
     code = "import baregrad._cuda as cuda; print(cuda.why_absent(), cuda.ARCHITECTURES)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("no CUDA device")
-    with pytest.raises(RuntimeError, match=r"^\[memory\] \w+"):
+    with pytest.raises(RuntimeError, match=r"^\[device\] \w+"):
         built().Array.from_numpy(np.ones(3, np.float32))
 
 

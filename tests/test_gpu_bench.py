@@ -406,7 +406,7 @@ def test_what_is_raced_has_its_aims(works: ModuleType) -> None:
 def test_the_comparison_of_instructions_compiles(tmp_path: Path) -> None:
     ways = {
         "hardware": ["-arch=sm_90"],
-        "models": ["-gencode", "arch=compute_75,code=compute_75", "-DBAREGRAD_MODELS"],
+        "models": ["-arch=sm_90", "-DBAREGRAD_MODELS"],
     }
     flags = ["-std=c++17", "-O2", "-Werror", "all-warnings"]
     objects = [str(tmp_path / f"{way}.o") for way in ways]
@@ -432,10 +432,15 @@ void mma_tf32(const float* a, const float* b, const float* c, float* out, int ti
 void mma_bf16(const float* a, const float* b, const float* c, float* out, int tiles) {
   hardware::mma_bf16(a, b, c, out, tiles);
 }
+void load_matrices(const float* from, float* out, int n) {
+  hardware::MATRICES(from, out, n);
+}
 void copy(const float* from, float* out, int n) { hardware::copy(from, out, COPIED); }
+void copy_fours(const float* from, float* out, int n) { hardware::copy_fours(from, out, FOURS); }
 }  // namespace models
 """
-RIGHT = {"TF32": "first", "BF16": "first", "MMA": "a, b", "COPIED": "n"}
+RIGHT = {"TF32": "first", "BF16": "first", "MMA": "a, b", "MATRICES": "load_matrices", "COPIED": "n",
+         "FOURS": "n"}  # fmt: skip
 
 
 @needs_sim
@@ -445,12 +450,13 @@ RIGHT = {"TF32": "first", "BF16": "first", "MMA": "a, b", "COPIED": "n"}
     [
         ({}, ()),
         (
-            {"TF32": "first + 0x2000u * (first >= 0x80000000u)", "MMA": "c, b", "COPIED": "n - 1"},
-            ("cvt.rna.tf32", "mma of TF32", "cp.async"),
+            {"TF32": "first + 0x2000u * (first >= 0x80000000u)", "MMA": "c, b",
+             "MATRICES": "copy", "COPIED": "n - 1", "FOURS": "n - 1"},
+            ("cvt.rna.tf32", "mma of TF32", "ldmatrix", "cp.async", "cp.async of fours"),
         ),
     ],
     ids=["as it is", "planted"],
-)
+)  # fmt: skip
 def test_the_comparison_finds_a_wrong_model_and_nothing_else(
     tmp_path: Path, fault: dict[str, str], where: tuple[str, ...]
 ) -> None:
@@ -464,7 +470,7 @@ def test_the_comparison_finds_a_wrong_model_and_nothing_else(
         "kPiece = 1u << 28": "kPiece = 1u << 9",
         "piece * kPiece": "piece * (1u << 28)",
         "kTiles = 16384": "kTiles = 16",
-        "kCount = 100000": "kCount = 1000",
+        "kMoved = 100000": "kMoved = 1000",
         "<<<1024, ": "<<<2, ",
     }.items():
         assert old in program, old
@@ -487,7 +493,7 @@ def test_the_comparison_finds_a_wrong_model_and_nothing_else(
     if fault:
         assert found["cvt.rna.tf32"]["first"] == "0x80000000"
         assert found["cvt.rna.tf32"]["different"] == 8 * 512
-        assert found["cp.async"]["different"] == 1
+        assert found["cp.async"]["different"] == found["cp.async of fours"]["different"] == 1
     products = [counts for name, counts in found.items() if name.startswith("mma")]
     assert all(counts["model"] > 0 for counts in products)
 

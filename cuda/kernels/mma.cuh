@@ -5,33 +5,38 @@
 // and sums float32. What arrives and what leaves is float32, so that weights keep all their bits.
 namespace baregrad {
 
+// What a lane holds of 16 rows of a by 16 places along k is x[h][e], row g + e % 2 8, place
+// 8 h + t + e / 2 4, with g = lane / 4 and t = lane % 4; of 8 columns of b, y[e] of place t + 4 e.
 struct Tf32 {
-  static constexpr int kA = 4, kB = 2;  // registers of a lane
+  static constexpr int kTimes = 2;  // an instruction is for 8 places
 
-  template <class Tile>
-  __device__ static void read_a(const Tile& a, int row, uint32_t (&to)[kA]) {
-    const int g = row + threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
-    for (int e = 0; e < kA; ++e) to[e] = ptx::to_tf32(a[t + e / 2 * 4][g + e % 2 * 8]);
+  __device__ static void round_a(const float (&x)[2][4], uint32_t (&to)[kTimes][4]) {
+#pragma unroll
+    for (int e = 0; e < 8; ++e) to[e / 4][e % 4] = ptx::to_tf32(x[e / 4][e % 4]);
   }
-  template <class Tile>
-  __device__ static void read_b(const Tile& b, int column, uint32_t (&to)[kB]) {
-    const int g = column + threadIdx.x % kWarp / 4, t = threadIdx.x % 4;
-    for (int e = 0; e < kB; ++e) to[e] = ptx::to_tf32(b[t + e * 4][g]);
+  __device__ static void round_b(const float (&y)[4], uint32_t (&to)[kTimes][2]) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) to[e / 2][e % 2] = ptx::to_tf32(y[e]);
+  }
+  __device__ static void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    ptx::mma_tf32(c, a, b);
   }
 };
 
+// The instruction is for 16 places, in which a pair are neighbours: here those 4 apart, in a and b alike.
 struct Bfloat16 {
-  static constexpr int kA = 2, kB = 1;
+  static constexpr int kTimes = 1;
 
-  template <class Tile>
-  __device__ static void read_a(const Tile& a, int row, uint32_t (&to)[kA]) {
-    const int g = row + threadIdx.x % kWarp / 4, t = threadIdx.x % 4 * 2;
-    for (int e = 0; e < kA; ++e) to[e] = ptx::to_bf16(a[t][g + e * 8], a[t + 1][g + e * 8]);
+  __device__ static void round_a(const float (&x)[2][4], uint32_t (&to)[kTimes][4]) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) to[0][e] = ptx::to_bf16(x[e / 2][e % 2], x[e / 2][e % 2 + 2]);
   }
-  template <class Tile>
-  __device__ static void read_b(const Tile& b, int column, uint32_t (&to)[kB]) {
-    const int g = column + threadIdx.x % kWarp / 4, t = threadIdx.x % 4 * 2;
-    to[0] = ptx::to_bf16(b[t][g], b[t + 1][g]);
+  __device__ static void round_b(const float (&y)[4], uint32_t (&to)[kTimes][2]) {
+#pragma unroll
+    for (int e = 0; e < 2; ++e) to[0][e] = ptx::to_bf16(y[2 * e], y[2 * e + 1]);
+  }
+  __device__ static void mma(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+    ptx::mma_bf16(c, a, b);
   }
 };
 
@@ -41,19 +46,33 @@ class MmaSums {
  public:
   static constexpr int kHeight = kTileHeight, kWidth = kTileWidth;
   static constexpr bool kIsLean = false;
-  static constexpr int kPad = 8;  // so that the lanes of a fragment read from all banks
+  static constexpr int kDepth = 16, kStages = 3;
+  template <int kRows>
+  using Tile = baregrad::Tile<kRows, kDepth, true, 4>;  // 8 rows of 16 bytes lie in all banks
+  static constexpr int kPad = 8;                        // of the rows of sums
 
-  __device__ void add(const float (&a)[kDepth][kHeight + kPad],
-                      const float (&b)[kDepth][kWidth + kPad]) {
-    uint32_t x[kHigh][Number::kA];
+  __device__ void add(const Tile<kHeight>& a, const Tile<kWidth>& b) {
+    const int lane = threadIdx.x % kWarp;
+    uint32_t x[kHigh][Number::kTimes][4];
 #pragma unroll
-    for (int r = 0; r < kHigh; ++r) Number::read_a(a, row() + r * 16, x[r]);
+    for (int r = 0; r < kHigh; ++r) {
+      float four[2][4];
+#pragma unroll
+      for (int h = 0; h < 2; ++h)
+        ptx::load_matrices(four[h], a.at(row() + r * 16 + lane % 16, h * 8 + lane / 16 * 4));
+      Number::round_a(four, x[r]);
+    }
 #pragma unroll
     for (int c = 0; c < kWide; ++c) {
-      uint32_t y[Number::kB];
-      Number::read_b(b, column() + c * 8, y);
+      float four[4];
+      uint32_t y[Number::kTimes][2];
+      ptx::load_matrices(four, b.at(column() + c * 8 + lane % 8, lane / 8 * 4));
+      Number::round_b(four, y);
 #pragma unroll
-      for (int r = 0; r < kHigh; ++r) ptx::mma(sum_[r][c], x[r], y);
+      for (int r = 0; r < kHigh; ++r)
+#pragma unroll
+        for (int time = 0; time < Number::kTimes; ++time)
+          Number::mma(sum_[r][c], x[r][time], y[time]);
     }
   }
 

@@ -6,18 +6,16 @@
 // where its elements are: a convolution reads its windows without writing them down first (implicit
 // GEMM; Chetlur et al. 2014, cuDNN).
 //
-// A block of 16 x 16 threads computes a tile of c. Along k it goes in steps of kDepth; tiles of a and b
-// arrive in shared memory kStages - 1 steps ahead of their use (cp.async), and a thread keeps 4 x 4 sums
-// for each 64 x 64 of the tile in registers; they leave by shared memory too, a row of neighbours for
-// each warp. Where c has too few tiles for a device, k is cut into splits, whose sums a second kernel adds
-// up, always in the same order.
+// A block of 16 x 16 threads computes a tile of c, whose sums it keeps in registers. Along k it goes in
+// steps; tiles of a and b arrive in shared memory some steps ahead of their use (cp.async), and the sums
+// leave by shared memory too, a row of neighbours for each warp. Where c has too few tiles for a device,
+// k is cut into splits, whose sums a second kernel adds up, always in the same order.
 namespace baregrad {
 
 constexpr int kSide = 16, kTileThreads = kSide * kSide;
-constexpr int kDepth = 8, kStages = 4;
 constexpr int kPart = kSide * kFour;       // of a tile's rows, or columns: 4 for each thread
 constexpr int64_t kEnoughTiles = 2 * 132;  // blocks for every processor of a large device
-constexpr int64_t kLeastSplit = 16 * kDepth;
+constexpr int64_t kLeastSplit = 128, kSplitStep = 16;  // of k; whole steps
 
 // What an operand is, for rows of a and for columns of b alike:
 //   struct Row, Step    what is known of place i along m or n, and of place p along k
@@ -58,85 +56,119 @@ __device__ inline void write(float* to, const float (&v)[kCount], int count, int
     if (e < count) to[e * step] = v[e];
 }
 
+// Rows of one operand, or columns, by a step along k, padded for the banks of shared memory. Neighbours in
+// it are neighbours along k, or not.
+template <int kTileRows, int kTileDepth, bool kIsAlongDepth, int kPad>
+struct alignas(16) Tile {
+  static constexpr int kRows = kTileRows, kDepth = kTileDepth;
+  static constexpr bool kAlongDepth = kIsAlongDepth;
+
+  float data[kAlongDepth ? kRows : kDepth][(kAlongDepth ? kDepth : kRows) + kPad];
+
+  __device__ float* at(int row, int depth) {
+    return kAlongDepth ? &data[row][depth] : &data[depth][row];
+  }
+  __device__ const float* at(int row, int depth) const {
+    return kAlongDepth ? &data[row][depth] : &data[depth][row];
+  }
+};
+
 // How c is cut up.
 struct Tiling {
   int64_t batch, m, n, k;
   int height, width;  // of a tile
   int rows, columns;  // of tiles
   int splits;         // of k
-  int64_t depth;      // of a split, a multiple of kDepth
+  int64_t depth;      // of a split, a multiple of kSplitStep
   float* partial;     // (splits, batch, m, n), if there are several splits
 };
 
-// Brings the tile of one operand to shared memory, its rows (kTile) by its places along k.
-template <int kTile, int kPad, class Operand>
+// Brings the tile of one operand to shared memory.
+template <class Tile, class Operand>
 struct Loader {
-  static constexpr int kEach = kTile * kDepth / kTileThreads;  // elements for each thread
+  static constexpr int kRows = Tile::kRows, kDepth = Tile::kDepth;
+  static constexpr int kEach = kRows * kDepth / kTileThreads;  // elements for each thread
   static constexpr bool kAlong = Operand::kAlongDepth;
-  static constexpr int kRows = kAlong ? kEach : 1, kSteps = kAlong ? 1 : kEach;
-  static constexpr int kPitch = kTile + kPad;
+  static constexpr int kOwnRows = kAlong ? kEach : 1, kSteps = kAlong ? 1 : kEach;
 
   Operand operand;
-  typename Operand::Row rows[kRows];
+  typename Operand::Row rows[kOwnRows];
   int thread;
 
   __device__ Loader(const Operand& operand, int64_t first) : operand(operand), thread(threadIdx.x) {
-    for (int r = 0; r < kRows; ++r) rows[r] = operand.row(first + row_of(r));
+    for (int r = 0; r < kOwnRows; ++r) rows[r] = operand.row(first + row_of(r));
   }
   __device__ int row_of(int r) const {
-    return kAlong ? thread / kDepth + r * (kTileThreads / kDepth) : thread % kTile;
+    return kAlong ? thread / kDepth + r * (kTileThreads / kDepth) : thread % kRows;
   }
   __device__ int depth_of(int s) const {
-    return kAlong ? thread % kDepth : thread / kTile + s * (kTileThreads / kTile);
+    return kAlong ? thread % kDepth : thread / kRows + s * (kTileThreads / kRows);
   }
   // Places [p, p + kDepth) along k, of which those from `end` on are 0.
-  __device__ void load(float (&tile)[kDepth][kPitch], int64_t p, int64_t end) const {
+  __device__ void load(Tile& tile, int64_t p, int64_t end) const {
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
       const int depth = depth_of(s);
       const auto step = operand.step(p + depth);
 #pragma unroll
-      for (int r = 0; r < kRows; ++r) {
+      for (int r = 0; r < kOwnRows; ++r) {
         const float* const from = operand.at(rows[r], step);
         const bool inside = from && p + depth < end;
-        ptx::copy_async(&tile[depth][row_of(r)], inside ? from : operand.data, inside);
+        ptx::copy_async(tile.at(row_of(r), depth), inside ? from : operand.data, inside);
       }
     }
   }
 };
 
 // The same for a matrix: lanes walk along that axis whose neighbours are neighbours in memory, and so
-// each of a thread's elements is as far from the one before it as all are.
-template <int kTile, int kPad>
-struct Loader<kTile, kPad, Strided> {
-  static constexpr int kEach = kTile * kDepth / kTileThreads, kPitch = kTile + kPad;
+// each of a thread's elements is as far from the one before it as all are. Neighbours along k that are
+// neighbours in the tile as well are copied four at a time.
+template <class Tile>
+struct Loader<Tile, Strided> {
+  static constexpr int kRows = Tile::kRows, kDepth = Tile::kDepth;
+  static constexpr int kEach = kRows * kDepth / kTileThreads;
 
   const float* any;
   const float* from;         // the first element, if its tile begins at 0 along k
-  int64_t along_k, step;     // from one element to the next in memory
+  int64_t along_k, step;     // from one element, or four, to the next in memory
   int row, depth;            // of the first
   int row_step, depth_step;  // from one to the next
   int rows;                  // from the first to the last of the matrix
+  bool by_fours = false;
 
   __device__ Loader(const Strided& matrix, int64_t first)
       : any(matrix.data), along_k(matrix.along_k) {
-    const int thread = threadIdx.x;
+    if constexpr (Tile::kAlongDepth)
+      by_fours = along_k == 1 && matrix.along_rows % kFour == 0 && are_aligned(any);
     const bool along = matrix.along_rows != 1;
-    row = along ? thread / kDepth : thread % kTile;
-    depth = along ? thread % kDepth : thread / kTile;
-    row_step = along ? kTileThreads / kDepth : 0;
-    depth_step = along ? 0 : kTileThreads / kTile;
-    rows = int(min(matrix.rows - first - row, int64_t(kTile)));
+    const int width = by_fours ? kFour : 1, depths = kDepth / width;  // of a row, side by side
+    const int thread = threadIdx.x;
+    row = along ? thread / depths : thread % kRows;
+    depth = along ? thread % depths * width : thread / kRows;
+    row_step = along ? kTileThreads / depths : 0;
+    depth_step = along ? 0 : kTileThreads / kRows;
+    rows = int(min(matrix.rows - first - row, int64_t(kRows)));
     from = any + (first + row) * matrix.along_rows + depth * along_k;
     step = row_step * matrix.along_rows + depth_step * along_k;
   }
-  __device__ void load(float (&tile)[kDepth][kPitch], int64_t p, int64_t end) const {
+  __device__ void load(Tile& tile, int64_t p, int64_t end) const {
     const float* const here = from + p * along_k;
     const int depths = int(min(end - p, int64_t(kDepth))) - depth;
+    if constexpr (Tile::kAlongDepth) {
+      if (by_fours) {
 #pragma unroll
+        for (int e = 0; e < kEach / kFour; ++e) {
+          const int count = e * row_step < rows ? max(0, min(depths, kFour)) : 0;
+          ptx::copy_four_async(tile.at(row + e * row_step, depth), count ? here + e * step : any,
+                               count);
+        }
+        return;
+      }
+    }
+#pragma unroll 2  // more would take more than 128 registers
     for (int e = 0; e < kEach; ++e) {
       const bool inside = e * row_step < rows && e * depth_step < depths;
-      ptx::copy_async(&tile[depth + e * depth_step][row + e * row_step],
+      ptx::copy_async(tile.at(row + e * row_step, depth + e * depth_step),
                       inside ? here + e * step : any, inside);
     }
   }
@@ -149,18 +181,20 @@ class FmaSums {
  public:
   static constexpr int kHeight = kTileHeight, kWidth = kTileWidth;
   static constexpr bool kIsLean = true;
+  static constexpr int kDepth = 8, kStages = 4;
   static constexpr int kPad = 4;  // so that lanes that walk along k write to all banks
+  template <int kRows>
+  using Tile = baregrad::Tile<kRows, kDepth, false, kPad>;
 
   // sum += a b, for tiles of a and b.
-  __device__ void add(const float (&a)[kDepth][kHeight + kPad],
-                      const float (&b)[kDepth][kWidth + kPad]) {
+  __device__ void add(const Tile<kHeight>& a, const Tile<kWidth>& b) {
 #pragma unroll 2  // more would take more than 128 registers
     for (int d = 0; d < kDepth; ++d) {
       float x[kRowParts][kFour], y[kColumnParts][kFour];
 #pragma unroll
-      for (int r = 0; r < kRowParts; ++r) read_four(&a[d][r * kPart + row()], x[r]);
+      for (int r = 0; r < kRowParts; ++r) read_four(a.at(r * kPart + row(), d), x[r]);
 #pragma unroll
-      for (int c = 0; c < kColumnParts; ++c) read_four(&b[d][c * kPart + column()], y[c]);
+      for (int c = 0; c < kColumnParts; ++c) read_four(b.at(c * kPart + column(), d), y[c]);
 #pragma unroll
       for (int r = 0; r < kRowParts; ++r)
 #pragma unroll
@@ -196,8 +230,8 @@ class FmaSums {
 template <class Sums>
 union alignas(16) TileMemory {
   struct {
-    float a[kStages][kDepth][Sums::kHeight + Sums::kPad];
-    float b[kStages][kDepth][Sums::kWidth + Sums::kPad];
+    typename Sums::template Tile<Sums::kHeight> a[Sums::kStages];
+    typename Sums::template Tile<Sums::kWidth> b[Sums::kStages];
   } tiles;
   float sums[kPart][Sums::kWidth + Sums::kPad];
 };
@@ -220,8 +254,10 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 
   a.advance(batch);
   b.advance(batch);
-  const Loader<Sums::kHeight, Sums::kPad, A> load_a(a, int64_t(tile_row) * Sums::kHeight);
-  const Loader<Sums::kWidth, Sums::kPad, B> load_b(b, int64_t(tile_column) * Sums::kWidth);
+  using TileA = typename Sums::template Tile<Sums::kHeight>;
+  using TileB = typename Sums::template Tile<Sums::kWidth>;
+  const Loader<TileA, A> load_a(a, int64_t(tile_row) * Sums::kHeight);
+  const Loader<TileB, B> load_b(b, int64_t(tile_column) * Sums::kWidth);
   const int64_t begin = split * tiling.depth, end = min(begin + tiling.depth, tiling.k);
   const auto load = [&](int stage, int64_t p) {
     if (p < end) {
@@ -233,7 +269,7 @@ __global__ void __launch_bounds__(kTileThreads, 2)
 
   Sums sums;
   // The first steps only copy: one loop, since the code that copies is long.
-  constexpr int kAhead = kStages - 1;
+  constexpr int kDepth = Sums::kDepth, kStages = Sums::kStages, kAhead = kStages - 1;
   int stage = 0;
 #pragma unroll 1
   for (int64_t p = begin - kAhead * kDepth; p < end; p += kDepth, stage = (stage + 1) % kStages) {
@@ -299,7 +335,7 @@ inline Tiling tiling_of(bool is_lean, int64_t batch, int64_t m, int64_t n, int64
     const int64_t wanted = kEnoughTiles / tiles, most = k / kLeastSplit;
     splits = wanted < most ? wanted : most > 1 ? most : 1;
   }
-  t.depth = divide_up(divide_up(k, splits), kDepth) * kDepth;
+  t.depth = divide_up(divide_up(k, splits), kSplitStep) * kSplitStep;
   t.splits = k > 0 ? int(divide_up(k, t.depth)) : 1;
   return t;
 }

@@ -57,8 +57,8 @@ void Block::wait_for_copies(int pending) {
 void Block::perform(const AsyncCopy& copy) {
   if (copy.pc != nullptr) {
     auto* const from = const_cast<std::byte*>(copy.from);
-    if (copy.read > 0) touch({from, copy.read, Kind::kRead, true, copy.pc});
-    touch({copy.to, copy.bytes, Kind::kWrite, true, copy.pc});
+    if (copy.read > 0) touch({from, copy.read, Kind::kRead, copy.bytes, copy.pc});
+    touch({copy.to, copy.bytes, Kind::kWrite, copy.bytes, copy.pc});
   }
   std::memcpy(copy.to, copy.from, copy.read);
   std::memset(copy.to + copy.read, 0, copy.bytes - copy.read);

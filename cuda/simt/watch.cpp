@@ -75,9 +75,9 @@ bool Watch::is_fine(Block& block, const Touch& touch) {
   Place place;
   if (!find(block, touch, place)) return false;
   if (!place.shared && place.allocation == nullptr) return true;
-  if (touch.aligned && reinterpret_cast<std::uintptr_t>(touch.address) % touch.bytes != 0) {
+  if (reinterpret_cast<std::uintptr_t>(touch.address) % touch.multiple != 0) {
     note(block, touch, "misaligned access",
-         "the address is no multiple of " + std::to_string(touch.bytes) + ", " +
+         "the address is no multiple of " + std::to_string(touch.multiple) + ", " +
              name(block, touch.address, place.allocation));
     return false;
   }

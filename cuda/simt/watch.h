@@ -30,7 +30,7 @@ struct Touch {
   std::byte* address;
   std::size_t bytes;
   Kind kind;
-  bool aligned;          // the kernel says so
+  std::size_t multiple;  // of which the address is one, says the kernel
   const void* pc;        // behind the instruction
   bool is_half = false;  // of an update that is counted with its other half
 };

@@ -9,12 +9,12 @@
 namespace simt {
 namespace {
 
-void touch(const volatile void* address, std::size_t bytes, Kind kind, bool aligned, const void* pc,
-           bool is_half = false) {
+void touch(const volatile void* address, std::size_t bytes, Kind kind, std::size_t multiple,
+           const void* pc, bool is_half = false) {
   Block* const block = Block::running();
   if (block == nullptr || bytes == 0) return;
   auto* const place = static_cast<std::byte*>(const_cast<void*>(address));
-  block->touch({place, bytes, kind, aligned, pc, is_half});
+  block->touch({place, bytes, kind, multiple, pc, is_half});
 }
 
 }  // namespace
@@ -30,40 +30,40 @@ EXPORTED void __tsan_vptr_update(void*, void*) {}
 EXPORTED void __tsan_vptr_read(void*) {}
 
 EXPORTED void __tsan_read_range(void* address, std::size_t bytes) {
-  simt::touch(address, bytes, simt::Kind::kRead, false, PC);
+  simt::touch(address, bytes, simt::Kind::kRead, 1, PC);
 }
 EXPORTED void __tsan_write_range(void* address, std::size_t bytes) {
-  simt::touch(address, bytes, simt::Kind::kWrite, false, PC);
+  simt::touch(address, bytes, simt::Kind::kWrite, 1, PC);
 }
 
 // By clang.
 EXPORTED void* __tsan_memcpy(void* to, const void* from, std::size_t bytes) {
-  simt::touch(from, bytes, simt::Kind::kRead, false, PC);
-  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  simt::touch(from, bytes, simt::Kind::kRead, 1, PC);
+  simt::touch(to, bytes, simt::Kind::kWrite, 1, PC);
   return std::memcpy(to, from, bytes);
 }
 EXPORTED void* __tsan_memmove(void* to, const void* from, std::size_t bytes) {
-  simt::touch(from, bytes, simt::Kind::kRead, false, PC);
-  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  simt::touch(from, bytes, simt::Kind::kRead, 1, PC);
+  simt::touch(to, bytes, simt::Kind::kWrite, 1, PC);
   return std::memmove(to, from, bytes);
 }
 EXPORTED void* __tsan_memset(void* to, int byte, std::size_t bytes) {
-  simt::touch(to, bytes, simt::Kind::kWrite, false, PC);
+  simt::touch(to, bytes, simt::Kind::kWrite, 1, PC);
   return std::memset(to, byte, bytes);
 }
 
 #define ACCESSES(bytes)                                         \
   EXPORTED void __tsan_read##bytes(void* address) {             \
-    simt::touch(address, bytes, simt::Kind::kRead, true, PC);   \
+    simt::touch(address, bytes, simt::Kind::kRead, bytes, PC);  \
   }                                                             \
   EXPORTED void __tsan_write##bytes(void* address) {            \
-    simt::touch(address, bytes, simt::Kind::kWrite, true, PC);  \
+    simt::touch(address, bytes, simt::Kind::kWrite, bytes, PC); \
   }                                                             \
   EXPORTED void __tsan_unaligned_read##bytes(void* address) {   \
-    simt::touch(address, bytes, simt::Kind::kRead, false, PC);  \
+    simt::touch(address, bytes, simt::Kind::kRead, 1, PC);      \
   }                                                             \
   EXPORTED void __tsan_unaligned_write##bytes(void* address) {  \
-    simt::touch(address, bytes, simt::Kind::kWrite, false, PC); \
+    simt::touch(address, bytes, simt::Kind::kWrite, 1, PC);     \
   }
 ACCESSES(1)
 ACCESSES(2)
@@ -73,7 +73,7 @@ ACCESSES(16)
 
 // These do what they are asked as well.
 #define ATOMIC(T, address, ...) \
-  (simt::touch(address, sizeof(T), simt::Kind::kAtomic, true, PC __VA_OPT__(, ) __VA_ARGS__))
+  (simt::touch(address, sizeof(T), simt::Kind::kAtomic, sizeof(T), PC __VA_OPT__(, ) __VA_ARGS__))
 #define UPDATE(bits, T, name)                                                        \
   EXPORTED T __tsan_atomic##bits##_fetch_##name(volatile T* address, T value, int) { \
     ATOMIC(T, address);                                                              \

@@ -12,7 +12,7 @@ CUDA = [
           "sum_[r][i][c][j] += __uint_as_float(__float_as_uint(x[r][i]) & 0xffff0000u) * y[c][j]", "tiles"),
     Fault("gemm", "forgets the last split", "s < tiling.splits; ++s", "s + 1 < tiling.splits; ++s", "tiles"),
     Fault("gemm", "adds what lies beyond a split", "e * depth_step < depths", "e * depth_step < depths + kDepth", "tiles"),
-    Fault("gemm", "takes a neighbour's rows in large tiles", "&a[d][r * kPart + row()]", "&a[d][row()]", "tiles"),
+    Fault("gemm", "takes a neighbour's rows in large tiles", "a.at(r * kPart + row(), d)", "a.at(row(), d)", "tiles"),
     Fault("gemm", "overwrites sums that are still read", "    __syncthreads();  // the tiles,", "    // the tiles,", "tiles"),
     Fault("gemm", "forgets beta", "+ beta * before[e]", "+ before[e]"),
     Fault("unary", "misses the elements beyond one grid", "i < fours; i += stride", "i < fours; i += stride + n", "fours"),
