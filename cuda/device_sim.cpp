@@ -74,15 +74,20 @@ void bind_device(py::module_& m) {
                                         name_of(line.kind), n.requests, n.lanes, n.bytes,
                                         n.transactions, n.least));
           }
-          kernels.append(
-              py::make_tuple(kernel.name, kernel.launches, kernel.blocks, kernel.threads, lines));
+          py::list pieces;
+          for (const simt::PieceCounts& piece : kernel.pieces)
+            pieces.append(py::make_tuple(piece.line.file, piece.line.line, piece.place.library,
+                                         piece.place.offset, piece.turns, piece.lanes));
+          kernels.append(py::make_tuple(kernel.name, kernel.launches, kernel.blocks, kernel.threads,
+                                        lines, pieces));
         }
         return kernels;
       },
-      "Per kernel: name, launches, blocks, threads of a block, and for each line that touches "
-      "memory "
-      "its file, number, memory, verb, requests, lanes, bytes, transactions and the least of "
-      "them.");
+      "Per kernel: name, launches, blocks, threads of a block; for each line that touches memory "
+      "its "
+      "file, number, memory, verb, requests, lanes, bytes, transactions and the least of them; for "
+      "each piece without a branch its file, line, library, place in there, turns of warps and "
+      "lanes.");
 }
 
 }  // namespace baregrad

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from baregrad import own
 from baregrad.cli import assembly, main
-from baregrad.cli.instructions import Counts
 from baregrad.cli.loops import innermost
+from baregrad.instructions import Counts
 from toolchain import compiler
 
 ROOT = Path(__file__).parent.parent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import backend, sim
+from baregrad import backend, pieces, sim
 from baregrad.cli import main
 from simulated import EVERY_SCHEDULE, PROGRAMS, SUCCESS, Simulator, line_of
 from toolchain import compile_watched, compiler
@@ -55,6 +56,13 @@ class Counted:
         found = [line.split() for line in self.control.counted().decode().splitlines()]
         (counts,) = (f[3:] for f in found if f[:3] == [number, str(int(shared)), str(kind)])
         return Counts(*map(int, counts))
+
+    def pieces(self, what: str) -> list[tuple[int, int]]:
+        """Turns and lanes of the pieces that begin in that line."""
+        number = line_of(what, "counted.cu", "count").split(":")[1]
+        self.control.counted_pieces.restype = ctypes.c_char_p
+        found = [line.split() for line in self.control.counted_pieces().decode().splitlines()]
+        return [(int(turns), int(lanes)) for line, turns, lanes in found if line == number]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +123,17 @@ def test_a_column_of_32_is_in_one_bank_unless_rows_are_padded(
     assert counted.at("column", READ, shared=True) == Counts(32, 1024, 4096, 32 * passes, 32)
 
 
+@EVERY_SCHEDULE
+def test_lanes_that_branch_off_or_stay_in_a_loop_are_counted(
+    counted: Counted, schedule: str
+) -> None:
+    want = np.where(np.arange(32) % 4 == 0, X[:32] * 3 + 1, X[:32])
+    np.testing.assert_array_equal(counted.run("branch", x=X[:32], out=32), want)
+    assert counted.pieces("branch") == [(1, 8)]
+    counted.run("uneven", out=1024)
+    assert (32, 32 * 33 // 2) in counted.pieces("uneven")
+
+
 def test_atomics_on_one_word_take_turns(counted: Counted) -> None:
     counted.run("histogram", out=2)
     assert counted.at("atomic", ATOMIC, shared=True) == Counts(1, 32, 128, 16, 1)
@@ -155,6 +174,29 @@ def test_report_names_lines_of_our_kernels() -> None:
     sim.reset()
     assert sim.report().kernels == ()
     assert "nothing was counted" in str(sim.report())
+
+
+@needs_sim
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump")
+def test_operations_are_those_of_the_instructions_that_ran(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (kernel,) = product().kernels
+    outputs = 64 * 64  # one tile; alpha sum + beta c + bias, and for each four beta != 0
+    assert kernel.flops == outputs * (2 * 48 + 4) + outputs // 4
+    program = tmp_path / "program.cu"
+    change = "if (threadIdx.x < 2) y[threadIdx.x] = expf(fmaf(x[threadIdx.x], 3.f, 1.f)) / x[1];"
+    program.write_text(PROGRAM.replace("y[threadIdx.x] = x[threadIdx.x];", change))
+    main(["sim", str(program)])
+    out = capfd.readouterr().out  # a multiply-add, a function and a division of two lanes
+    assert "floating-point operations: 8; lanes busy: 2" in out
+    assert "program.cu:3, 2.0 of 32\n" in out
+    monkeypatch.setattr(shutil, "which", lambda tool: None)
+    pieces.flops_of.cache_clear()
+    (kernel,) = product().kernels
+    assert kernel.flops is None
+    assert "floating-point operations: unknown without objdump" in str(kernel)
+    pieces.flops_of.cache_clear()
 
 
 @needs_sim

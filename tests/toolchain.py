@@ -87,6 +87,7 @@ def compile_watched(path: Path, out: Path) -> Path:
     half = out.with_suffix(".o")
     # What is copied in one piece is to stay one access.
     watched = ["-O1", "-gdwarf-4", "-g1", "-fno-tree-sra", "-fsanitize=thread"]
+    watched += ["-fsanitize-coverage=trace-pc"]
     command = [compiler() or "c++", *FLAGS, *watched, *include]
     done = subprocess.run(
         [*command, "-c", str(translated), "-o", str(half)],

@@ -92,6 +92,9 @@ class Block {
       counter_.add(touch.pc, shared, touch.kind, lane_, address + byte,
                    std::min(kMost, touch.bytes - byte));
   }
+  void begin_piece(const void* pc) {
+    if (counter_.is_on()) counter_.begin_piece(pc, lane_);
+  }
   void end_counting() {
     if (counter_.is_on()) counter_.end_launch(shape_, blocks_);
   }

@@ -5,9 +5,8 @@
 #include <bit>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <tuple>
-
-#include "source_line.h"
 
 namespace simt {
 namespace {
@@ -20,6 +19,10 @@ struct Ledger {
     std::uint64_t launches = 0, blocks = 0;
     unsigned threads = 0;
     std::map<std::tuple<const void*, bool, Kind>, Counts> instructions;
+    struct Runs {
+      std::uint64_t turns = 0, lanes = 0;
+    };
+    std::map<const void*, Runs> pieces;
   };
   std::mutex mutex;
   std::map<std::string, Kernel> kernels;
@@ -63,6 +66,7 @@ std::vector<KernelCounts> counted() {
   for (const auto& [name, kernel] : ledger().kernels) {
     std::vector<const void*> pcs;
     for (const auto& [key, counts] : kernel.instructions) pcs.push_back(std::get<0>(key));
+    for (const auto& [pc, runs] : kernel.pieces) pcs.push_back(pc);
     const std::vector<SourceLine> places = source_lines(pcs);
     std::map<std::tuple<std::string, int, bool, Kind>, Counts> lines;
     std::size_t place = 0;
@@ -70,11 +74,13 @@ std::vector<KernelCounts> counted() {
       const SourceLine& line = places[place++];
       lines[{line.file, line.line, std::get<1>(key), std::get<2>(key)}].add(counts);
     }
-    result.push_back({name, kernel.launches, kernel.blocks, kernel.threads, {}});
+    result.push_back({name, kernel.launches, kernel.blocks, kernel.threads, {}, {}});
     for (const auto& [key, counts] : lines) {
       const auto& [file, line, shared, kind] = key;
       result.back().lines.push_back({file, line, shared, kind, counts});
     }
+    for (const auto& [pc, runs] : kernel.pieces)
+      result.back().pieces.push_back({places[place++], place_of(pc), runs.turns, runs.lanes});
   }
   return result;
 }
@@ -84,6 +90,18 @@ void Counter::begin_launch() {
   instructions_.clear();
   places_.clear();
   met_.clear();
+  pieces_.clear();
+  piece_places_.clear();
+  met_pieces_.clear();
+}
+
+void Counter::begin_piece(const void* pc, int lane) {
+  const auto [found, is_new] = piece_places_.try_emplace(pc, pieces_.size());
+  if (is_new) pieces_.push_back({pc});
+  Piece& piece = pieces_[found->second];
+  if (!piece.met) met_pieces_.push_back(found->second);
+  piece.met = true;
+  ++piece.times[lane];
 }
 
 void Counter::add(const void* pc, bool shared, Kind kind, int lane, std::uintptr_t address,
@@ -111,6 +129,14 @@ void Counter::end_round() {
     instruction.times = {};
   }
   met_.clear();
+  for (const std::size_t number : met_pieces_) {
+    Piece& piece = pieces_[number];
+    piece.turns += *std::ranges::max_element(piece.times);
+    piece.lanes = std::accumulate(piece.times.begin(), piece.times.end(), piece.lanes);
+    piece.times = {};
+    piece.met = false;
+  }
+  met_pieces_.clear();
 }
 
 void Counter::end_launch(const LaunchShape& shape, std::uint64_t blocks) {
@@ -122,6 +148,11 @@ void Counter::end_launch(const LaunchShape& shape, std::uint64_t blocks) {
   for (const Instruction& instruction : instructions_)
     kernel.instructions[{instruction.pc, instruction.shared, instruction.kind}].add(
         instruction.counts);
+  for (const Piece& piece : pieces_) {
+    Ledger::Kernel::Runs& runs = kernel.pieces[piece.pc];
+    runs.turns += piece.turns;
+    runs.lanes += piece.lanes;
+  }
 }
 
 Counts Counter::count(const Instruction& instruction, const Request& request) {

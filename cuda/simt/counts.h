@@ -1,6 +1,6 @@
-// What the memory of a device would have to do for the accesses of a kernel. Lanes that come to the
-// same instruction for the same time, between two waits of their warp, make one request, as they do
-// where they run in lock-step.
+// What the memory of a device would have to do for the accesses of a kernel, and which lanes ran what.
+// Lanes that come to the same instruction for the same time, between two waits of their warp, make one
+// request, as they do where they run in lock-step.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "simt.h"
+#include "source_line.h"
 
 namespace simt {
 
@@ -38,11 +39,20 @@ struct LineCounts {
   Counts counts;
 };
 
+// A piece of a kernel without a branch, which begins behind the call that `place` names.
+struct PieceCounts {
+  SourceLine line;
+  CodePlace place;
+  std::uint64_t turns;  // in which a warp ran it
+  std::uint64_t lanes;  // that took part in them
+};
+
 struct KernelCounts {
   std::string name;
   std::uint64_t launches = 0, blocks = 0;
   unsigned threads = 0;  // of a block, in the last launch
   std::vector<LineCounts> lines;
+  std::vector<PieceCounts> pieces;
 };
 
 // Whether watched kernels are counted, what was counted since, and how that is forgotten.
@@ -56,6 +66,7 @@ class Counter {
   void begin_launch();
   void add(const void* pc, bool shared, Kind kind, int lane, std::uintptr_t address,
            std::size_t bytes);
+  void begin_piece(const void* pc, int lane);
   void end_round();  // of a warp, all of whose lanes wait
   void end_launch(const LaunchShape& shape, std::uint64_t blocks);
   bool is_on() const { return on_; }
@@ -74,12 +85,21 @@ class Counter {
     std::vector<Request> requests;                  // of this round
     Counts counts;
   };
+  struct Piece {
+    const void* pc;
+    std::array<std::uint32_t, kWarpLanes> times{};  // of each lane in this round
+    bool met = false;
+    std::uint64_t turns = 0, lanes = 0;
+  };
   static Counts count(const Instruction& instruction, const Request& request);
 
   bool on_ = false;
   std::vector<Instruction> instructions_;
   std::unordered_map<std::uintptr_t, std::size_t> places_;  // in there, by pc and kind of memory
   std::vector<std::size_t> met_;                            // in this round
+  std::vector<Piece> pieces_;
+  std::unordered_map<const void*, std::size_t> piece_places_;
+  std::vector<std::size_t> met_pieces_;
 };
 
 }  // namespace simt

@@ -51,6 +51,13 @@ SourceLine parsed(std::string_view line, const SourceLine& otherwise) {
 
 }  // namespace
 
+CodePlace place_of(const void* pc) {
+  Dl_info here;
+  if (dladdr(pc, &here) == 0) return {"", 0};
+  const auto offset = static_cast<const char*>(pc) - static_cast<const char*>(here.dli_fbase);
+  return {here.dli_fname, static_cast<std::uintptr_t>(offset)};
+}
+
 std::vector<SourceLine> source_lines(const std::vector<const void*>& pcs) {
   struct Library {
     std::string name, offsets;        // as addr2line takes them

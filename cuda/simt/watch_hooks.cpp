@@ -1,5 +1,6 @@
-// What a compiler calls before each access to memory when it is told -fsanitize=thread. Kernels that
-// are compiled so, and linked without that sanitizer's library, call these instead.
+// What a compiler calls before each access to memory when it is told -fsanitize=thread, and where a
+// piece of code begins that has no branch, with -fsanitize-coverage=trace-pc. Kernels that are compiled
+// so, and linked without that sanitizer's library, call these instead.
 #if !defined(__SANITIZE_THREAD__)
 #include <cstdint>
 #include <cstring>
@@ -26,6 +27,9 @@ void touch(const volatile void* address, std::size_t bytes, Kind kind, std::size
 EXPORTED void __tsan_init() { simt::start_watching(); }
 EXPORTED void __tsan_func_entry(void*) {}
 EXPORTED void __tsan_func_exit() {}
+EXPORTED void __sanitizer_cov_trace_pc() {
+  if (simt::Block* const block = simt::Block::running()) block->begin_piece(PC);
+}
 EXPORTED void __tsan_vptr_update(void*, void*) {}
 EXPORTED void __tsan_vptr_read(void*) {}
 

@@ -32,7 +32,10 @@ _FLAGS = (
 )
 # For the simulator: fast, and so that it sees every access, as cuda/CMakeLists.txt has its kernels.
 _DEVICE_FLAGS = ("-std=c++20", "-fPIC", "-DBAREGRAD_DEVICE")
-_PLAIN, _WATCHED = ("-O2",), ("-O1", "-gdwarf-4", "-g1", "-fsanitize=thread")
+_PLAIN, _WATCHED = (
+    ("-O2",),
+    ("-O1", "-gdwarf-4", "-g1", "-fsanitize=thread", "-fsanitize-coverage=trace-pc"),
+)
 _NOT_BY_CLANG = ("-fno-tree-sra",)  # which would load a vector piece by piece
 _SIM_LIBRARY, _WATCHED_LIBRARY = ".sim.so", ".watched.so"
 # The instruction sets of csrc/isa, as compilers call them.

@@ -10,9 +10,11 @@ from typing import Any
 
 from . import backend
 from .native import _cpu
+from .pieces import flops_of
 
 _SOURCES = Path(_cpu.__file__).parent / "sources"
 _WIDTH = 56  # of a line of source
+_WARP = 32
 
 
 def is_available() -> bool:
@@ -51,14 +53,48 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A piece of a kernel between two branches, which begins in a line.
+
+    Warps ran it in `turns`, in which `lanes` of their threads took part, `flops` operations each:
+    None where nobody can tell.
+    """
+
+    file: str
+    line: int
+    text: str
+    turns: int
+    lanes: int
+    flops: int | None
+
+    @property
+    def idle(self) -> int:
+        """Lanes that took no part."""
+        return _WARP * self.turns - self.lanes
+
+
+@dataclass(frozen=True)
 class Kernel:
-    """A kernel, how often it was launched, and the lines of it that access memory."""
+    """A kernel, how often it was launched, its lines that access memory, and its pieces."""
 
     name: str
     launches: int
     blocks: int
     threads: int  # of a block
     accesses: tuple[Access, ...]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def flops(self) -> int | None:
+        """Floating-point operations of all threads, a multiply-add two; None without objdump."""
+        counts = [None if p.flops is None else p.lanes * p.flops for p in self.pieces]
+        return None if None in counts else sum(filter(None, counts))
+
+    @property
+    def busy(self) -> float:
+        """The share of a warp's lanes that took part, of all pieces: 1 where no branch divides one."""
+        turns = sum(piece.turns for piece in self.pieces)
+        return sum(piece.lanes for piece in self.pieces) / (_WARP * max(1, turns))
 
     @property
     def requests(self) -> int:
@@ -72,6 +108,12 @@ class Kernel:
     def __str__(self) -> str:
         times = "1 launch" if self.launches == 1 else f"{self.launches:,} launches"
         lines = [f"{self.name}: {times}, {self.blocks:,} blocks of {self.threads} threads"]
+        flops = "unknown without objdump" if self.flops is None else f"{self.flops:,}"
+        lines.append(f"  floating-point operations: {flops}; lanes busy: {self.busy:.0%}")
+        if self.busy < 0.995:
+            worst = max(self.pieces, key=lambda piece: piece.idle)
+            share = f"{worst.lanes / worst.turns:.1f} of {_WARP}"
+            lines[-1] += f", least at {worst.file}:{worst.line}, {share}"
         for memory, unit in (("global", "sectors of 32 bytes"), ("shared", "passes of the banks")):
             if requests := self.total("requests", memory):
                 least, done = self.total("least", memory), self.total("transactions", memory)
@@ -123,13 +165,30 @@ def _simulator() -> Any:
     return backend.device("sim").table.own
 
 
-def _kernel(name: str, launches: int, blocks: int, threads: int, lines: Sequence[Any]) -> Kernel:
-    accesses = []
-    for file, line, *counts in lines:
-        path = _SOURCES / file  # of a file of one's own: its own
-        text = linecache.getline(str(path), line).strip()
-        accesses.append(Access(_shown(path), line, text, *counts))
-    return Kernel(name, launches, blocks, threads, tuple(accesses))
+def _kernel(
+    name: str,
+    launches: int,
+    blocks: int,
+    threads: int,
+    lines: Sequence[Any],
+    pieces: Sequence[Any],
+) -> Kernel:
+    accesses = tuple(Access(*_line(file, line), *counts) for file, line, *counts in lines)
+    parts = tuple(
+        Piece(*_line(file, line), turns, lanes, _flops(library, place))
+        for file, line, library, place, turns, lanes in pieces
+    )
+    return Kernel(name, launches, blocks, threads, accesses, parts)
+
+
+def _flops(library: str, place: int) -> int | None:
+    found = flops_of(library)
+    return None if found is None else found.get(place, 0)
+
+
+def _line(file: str, line: int) -> tuple[str, int, str]:
+    path = _SOURCES / file  # of a file of one's own: its own
+    return _shown(path), line, linecache.getline(str(path), line).strip()
 
 
 def _shown(path: Path) -> str:

@@ -48,3 +48,14 @@ extern "C" [[gnu::visibility("default")]] const char* counted() {
     }
   return text.c_str();
 }
+
+// A line for each piece without a branch: the number of its line, turns and lanes.
+extern "C" [[gnu::visibility("default")]] const char* counted_pieces() {
+  static thread_local std::string text;
+  text.clear();
+  for (const simt::KernelCounts& kernel : simt::counted())
+    for (const simt::PieceCounts& piece : kernel.pieces)
+      text += std::to_string(piece.line.line) + " " + std::to_string(piece.turns) + " " +
+              std::to_string(piece.lanes) + "\n";
+  return text.c_str();
+}

@@ -45,6 +45,13 @@ __global__ void histogram_kernel(int* out) {
   if (threadIdx.x < 2) out[threadIdx.x] = count[threadIdx.x];
 }
 
+__global__ void branch_kernel(const float* x, float* out) {
+  float value = x[threadIdx.x];
+  if (threadIdx.x % 4 == 0) value = value * 3.f + 1.f;  // count: branch
+  out[threadIdx.x] = value;
+}
+
+EXPORTED void branch(const float* x, float* out, int) { branch_kernel<<<1, 32>>>(x, out); }
 EXPORTED void copy(const float* x, float* out, int stride) {
   copy_kernel<<<1, 32>>>(x, out, stride);
 }

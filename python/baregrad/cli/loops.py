@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 
-from .instructions import Counts, goes_on, jumps_to, split
+from ..instructions import Counts, goes_on, jumps_to, split
 
 _COMMENT = re.compile(r"^#.*|\s(?:#+\s|//|;).*")  # on aarch64 "#" begins a number
 _LOCAL = re.compile(r"\.L|L(BB|func|tmp|loh)\w*\d")  # a label in a function; macOS writes no dot

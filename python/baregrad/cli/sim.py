@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
             found = sim.report()
             moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
             print(
-                f"{case.flops:,} floating-point operations, {case.flops / max(1, moved):.2f} for each "
-                f"byte that global memory moves\n\n{found}"
+                f"{case.flops:,} floating-point operations asked for, {case.flops / max(1, moved):.2f} "
+                f"for each byte that global memory moves\n\n{found}"
             )
     return 0
 
