@@ -1,66 +1,87 @@
-// Batch normalisation as in training (Ioffe and Szegedy, 2015): a block takes one channel, its
-// threads striding over the pixels of all images.
+// Batch normalisation as in training (Ioffe and Szegedy, 2015): a block takes one channel, its threads
+// striding over the pixels of all images. Where images have one pixel it takes 8 channels, which are as
+// many neighbours as global memory moves at a time, and its threads stride over the images.
 #include "sums.cuh"
 
 namespace baregrad {
 namespace {
 
+constexpr int kNeighbours = 8;
+
+// The share of a thread in one channel of (n, c, s), and in its sums.
+template <int kChannels>
+class Share {
+ public:
+  __device__ Share(int64_t first, int64_t n, int64_t c, int64_t s,
+                   double (&sums)[kWarps * kChannels])
+      : here_{first + threadIdx.x % kChannels, c, s}, count_(n * s), sums_(sums) {}
+
+  __device__ int64_t channel() const { return min(here_.channel, here_.c - 1); }
+  __device__ bool writes() const { return here_.channel < here_.c && threadIdx.x < kChannels; }
+  // Calls visit(place) for each of its elements.
+  template <class Visit>
+  __device__ void for_each(Visit visit) const {
+    if (here_.channel >= here_.c) return;
+    for (int64_t i = threadIdx.x / kChannels; i < count_; i += kThreads / kChannels)
+      visit(kChannels == 1 ? here_.place(i) : i * here_.c + here_.channel);
+  }
+  // The sum over all who have this channel.
+  __device__ double sum(const RunningSum& own) const {
+    return block_sum<kChannels>(own.get(), sums_);
+  }
+
+ private:
+  Channel here_;
+  int64_t count_;
+  double (&sums_)[kWarps * kChannels];
+};
+
 // x (n, c, s), weight, bias (c,) -> out (n, c, s), mean, var (c,)
+template <int kChannels>
 __global__ void batch_norm_forward_kernel(const float* x, const float* weight, const float* bias,
                                           float* out, float* mean, float* var, int64_t n, int64_t c,
                                           int64_t s, double epsilon) {
-  __shared__ double sums[kWarps];
-  const int64_t count = n * s;
-  for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
-    const Channel here = {channel, c, s};
+  __shared__ double sums[kWarps * kChannels];
+  const double count = double(n * s);
+  for (int64_t first = int64_t(blockIdx.x) * kChannels; first < c; first += gridDim.x * kChannels) {
+    const Share<kChannels> share(first, n, c, s, sums);
+    const int64_t channel = share.channel();
     RunningSum sum, squares;
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum.add(x[here.place(i)]);
-    const float m = float(block_sum(sum.get(), sums) / double(count));
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const float away = x[here.place(i)] - m;
-      squares.add(away * away);
-    }
-    const double v = block_sum(squares.get(), sums) / double(count);
-    if (threadIdx.x == 0) {
-      mean[channel] = m;
-      var[channel] = float(v);
-    }
+    share.for_each([&](int64_t place) { sum.add(x[place]); });
+    const float m = float(share.sum(sum) / count);
+    share.for_each([&](int64_t place) { squares.add((x[place] - m) * (x[place] - m)); });
+    const double v = share.sum(squares) / count;
+    if (share.writes()) mean[channel] = m, var[channel] = float(v);
     const float factor = float(weight[channel] / sqrt(v + epsilon)), shift = bias[channel];
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = here.place(i);
-      out[place] = (x[place] - m) * factor + shift;
-    }
+    share.for_each([&](int64_t place) { out[place] = (x[place] - m) * factor + shift; });
   }
 }
 
 // x, dout (n, c, s), weight, mean, var (c,) -> dx (n, c, s), dweight, dbias (c,)
+template <int kChannels>
 __global__ void batch_norm_backward_kernel(const float* x, const float* dout, const float* weight,
                                            const float* mean, const float* var, float* dx,
                                            float* dweight, float* dbias, int64_t n, int64_t c,
                                            int64_t s, double epsilon) {
-  __shared__ double sums[kWarps];
-  const int64_t count = n * s;
-  for (int64_t channel = blockIdx.x; channel < c; channel += gridDim.x) {
-    const Channel here = {channel, c, s};
+  __shared__ double sums[kWarps * kChannels];
+  const double count = double(n * s);
+  for (int64_t first = int64_t(blockIdx.x) * kChannels; first < c; first += gridDim.x * kChannels) {
+    const Share<kChannels> share(first, n, c, s, sums);
+    const int64_t channel = share.channel();
     const double r = 1 / sqrt(var[channel] + epsilon);
     const float m = mean[channel];
     RunningSum douts, products;
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = here.place(i);
+    share.for_each([&](int64_t place) {
       douts.add(dout[place]);
       products.add(dout[place] * (x[place] - m));
-    }
-    const double sum = block_sum(douts.get(), sums), product = r * block_sum(products.get(), sums);
-    if (threadIdx.x == 0) {
-      dbias[channel] = float(sum);
-      dweight[channel] = float(product);
-    }
-    const float factor = float(weight[channel] * r), dout_mean = float(sum / double(count));
-    const float slope = float(r * product / double(count));
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) {
-      const int64_t place = here.place(i);
+    });
+    const double sum = share.sum(douts), product = r * share.sum(products);
+    if (share.writes()) dbias[channel] = float(sum), dweight[channel] = float(product);
+    const float factor = float(weight[channel] * r), dout_mean = float(sum / count);
+    const float slope = float(r * product / count);
+    share.for_each([&](int64_t place) {
       dx[place] = factor * (dout[place] - dout_mean - (x[place] - m) * slope);
-    }
+    });
   }
 }
 
@@ -70,16 +91,24 @@ void batch_norm_forward(const float* x, const float* weight, const float* bias, 
                         float* mean, float* var, int64_t n, int64_t c, int64_t s, double epsilon,
                         cudaStream_t stream) {
   if (c == 0) return;
-  batch_norm_forward_kernel<<<blocks_for(c, 1), kThreads, 0, stream>>>(x, weight, bias, out, mean,
-                                                                       var, n, c, s, epsilon);
+  if (s == 1)
+    batch_norm_forward_kernel<kNeighbours><<<blocks_for(c, kNeighbours), kThreads, 0, stream>>>(
+        x, weight, bias, out, mean, var, n, c, s, epsilon);
+  else
+    batch_norm_forward_kernel<1><<<blocks_for(c, 1), kThreads, 0, stream>>>(
+        x, weight, bias, out, mean, var, n, c, s, epsilon);
 }
 
 void batch_norm_backward(const float* x, const float* dout, const float* weight, const float* mean,
                          const float* var, float* dx, float* dweight, float* dbias, int64_t n,
                          int64_t c, int64_t s, double epsilon, cudaStream_t stream) {
   if (c == 0) return;
-  batch_norm_backward_kernel<<<blocks_for(c, 1), kThreads, 0, stream>>>(
-      x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
+  if (s == 1)
+    batch_norm_backward_kernel<kNeighbours><<<blocks_for(c, kNeighbours), kThreads, 0, stream>>>(
+        x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
+  else
+    batch_norm_backward_kernel<1><<<blocks_for(c, 1), kThreads, 0, stream>>>(
+        x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
 }
 
 }  // namespace baregrad

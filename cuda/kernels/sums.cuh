@@ -37,14 +37,18 @@ struct Channel {
   }
 };
 
-// The sum of v over a block of kThreads, in every thread. sums (kWarps,) is in shared memory.
-__device__ inline double block_sum(double v, double* sums) {
-  v = warp_reduce(v, Sum());
+// The sum of v over every kTeams-th thread of a block of kThreads, in each of them. sums is in shared
+// memory.
+template <int kTeams = 1>
+__device__ inline double block_sum(double v, double (&sums)[kWarps * kTeams]) {
+  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
+  for (int offset = kWarp / 2; offset >= kTeams; offset /= 2)
+    v += __shfl_xor_sync(0xffffffffu, v, offset);
   __syncthreads();  // the sums of the call before have been read
-  if (threadIdx.x % kWarp == 0) sums[threadIdx.x / kWarp] = v;
+  if (lane < kTeams) sums[warp * kTeams + lane] = v;
   __syncthreads();
   double total = 0;
-  for (int warp = 0; warp < kWarps; ++warp) total += sums[warp];
+  for (int w = 0; w < kWarps; ++w) total += sums[w * kTeams + lane % kTeams];
   return total;
 }
 
