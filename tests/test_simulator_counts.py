@@ -207,6 +207,14 @@ def test_sim_shows_an_op_its_rung_and_a_program(
     out = capfd.readouterr().out
     assert "maxpool2d_backward-" in out
     assert "right, and no fault found" in out
+    assert main(["sim", "relu_forward"]) == 0
+    out = capfd.readouterr().out
+    assert "unary_forward_kernel<Kind>: 1 launch" in out
+    assert "cuda/kernels/unary.cu  " in out
+    assert main(["sim", "binary"]) == 0
+    out = capfd.readouterr().out
+    assert "cuda/kernels/binary.cu  " not in out
+    assert "With the lines of its source, one of them: baregrad sim add" in out
     assert main(["sim", "gemm", "--size", "33", "20", "40", "--use", "gemm=ladder/0"]) == 0
     assert "gemm_naive_kernel: 1 launch" in capfd.readouterr().out
     program = tmp_path / "program.cu"

@@ -105,7 +105,9 @@ class Kernel:
         """The sum over all lines of "requests", "bytes", "transactions", ... of one memory."""
         return sum(getattr(a, quantity) for a in self.accesses if a.memory == memory)
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """As text, without its lines."""
         times = "1 launch" if self.launches == 1 else f"{self.launches:,} launches"
         lines = [f"{self.name}: {times}, {self.blocks:,} blocks of {self.threads} threads"]
         flops = "unknown without objdump" if self.flops is None else f"{self.flops:,}"
@@ -121,6 +123,10 @@ class Kernel:
                     f"  {memory}  {self.total('bytes', memory):>14,} bytes asked for, "
                     f"{requests:,} requests, {done:,} {unit}, {least / done:.0%} of them needed"
                 )
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        lines = [self.summary]
         for file in dict.fromkeys(access.file for access in self.accesses):
             head = f"{'requests':>11}{'lanes':>7}{'each':>7}{'excess':>8}"
             lines.append(f"  {file:<{_WIDTH + 21}}{head}")

@@ -19,8 +19,11 @@ from ..choice import use
 from ..trial import first_wrong
 from .ladder import LADDERS, add_size, cases_of
 
-HELP = "run a CUDA kernel on the simulator: find its faults, count what each line asks of memory"
+HELP = (
+    "run a CUDA kernel on the simulator: find its faults, count what it executes and asks of memory"
+)
 _MOST_FLOPS, _MOST_BYTES = 1 << 26, 1 << 20  # of a case that is shown: a second or so
+_MOST_KERNELS = 4  # of an op that are shown with their lines
 _CHILD = "import sys; from baregrad.cli import sim; sys.exit(sim.run_program(*sys.argv[1:]))"
 
 
@@ -29,11 +32,16 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "sim",
         description=f"{HELP}. Each kernel of an op runs on a case of moderate size; a .cu with a main "
-        "runs as a program. A request is a warp's, for which global memory moves sectors of 32 "
+        "runs as a program. Operations are those that ran, on padding too; a warp has 32 lanes, of which "
+        "branches leave some idle. A request is a warp's, for which global memory moves sectors of 32 "
         "bytes and shared memory passes through its 32 banks; `each` is how many it takes, `excess` how "
         "many times as many as its bytes need. That is a model of the memory, not its time.",
     )
-    parser.add_argument("what", metavar="op|file.cu", help=f"{', '.join(OPS)}; or a program")
+    parser.add_argument(
+        "what",
+        metavar="op|kernel|file.cu",
+        help=f"{', '.join(OPS)}; one kernel, as relu_forward; or a program",
+    )
     parser.add_argument(
         "--use", metavar="SPEC", help="which kernels: my_gemm.cu, gemm=ladder/0, ..."
     )
@@ -49,17 +57,19 @@ def run(args: argparse.Namespace) -> int:
         simulator.set_schedule(args.schedule)
     if args.what.endswith(own.CUDA):
         return _run_apart(own.build_program(Path(args.what)), simulator.schedule())
-    if args.what not in OPS:
+    shown = [case for op in OPS for case in _shown(op) if args.what in (op, case.kernel)]
+    if not shown:
         raise argparse.ArgumentTypeError(
-            f"argument what: {args.what!r}, expected a .cu file or one of {', '.join(OPS)}"
+            f"argument what: {args.what!r}, expected a .cu file, a kernel or one of {', '.join(OPS)}"
         )
     if args.size and args.what not in LADDERS:
         raise argparse.ArgumentTypeError(
             f"argument --size: none for {args.what}, expected one of {', '.join(LADDERS)}"
         )
+    brief = len(shown) > _MOST_KERNELS
     with use(*filter(None, [args.use]), sim="counted"):
         print(f"{args.what}, {args.use or 'as it is'}, schedule {simulator.schedule()}")
-        for case in cases_of(args.what, args.size) if args.size else _shown(args.what):
+        for case in cases_of(args.what, args.size) if args.size else shown:
             sim.reset()
             start = time.perf_counter()
             if wrong := first_wrong(case, OnDevice(backend.device("sim"))):
@@ -69,8 +79,11 @@ def run(args: argparse.Namespace) -> int:
             moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
             print(
                 f"{case.flops:,} floating-point operations asked for, {case.flops / max(1, moved):.2f} "
-                f"for each byte that global memory moves\n\n{found}"
+                f"for each byte that global memory moves\n"
             )
+            print("\n".join(kernel.summary for kernel in found.kernels) if brief else found)
+    if brief:
+        print(f"\nWith the lines of its source, one of them: baregrad sim {shown[0].kernel}")
     return 0
 
 
