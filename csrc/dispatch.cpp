@@ -12,8 +12,15 @@
 namespace baregrad {
 namespace {
 
-std::atomic<const Kernels*>& in_use() {
-  static std::atomic<const Kernels*> table{available().front()};
+// A table, and what asks the runtimes of its plug-ins for their last error.
+struct Laid {
+  Kernels kernels;
+  std::vector<decltype(&baregrad_last_error)> last_errors = {};
+};
+
+std::atomic<const Laid*>& in_use() {
+  static const Laid best{*available().front()};
+  static std::atomic<const Laid*> table{&best};
   return table;
 }
 
@@ -37,11 +44,14 @@ constexpr Slot kSlots[] = {
 #undef BAREGRAD_SLOT
 };
 
-void lay_over(Kernels& table, const Alternative& alternative) {
+void lay_over(Laid& laid, const Alternative& alternative) {
+  Kernels& table = laid.kernels;
   void* library = dlopen(alternative.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) throw std::invalid_argument("[use] " + alternative.op + ": " + dlerror());
   const auto plugin =
       reinterpret_cast<decltype(&baregrad_plugin)>(dlsym(library, "baregrad_plugin"));
+  const auto last_error =
+      reinterpret_cast<decltype(&baregrad_last_error)>(dlsym(library, "baregrad_last_error"));
   const std::string where = "[use] " + alternative.op + ": " + alternative.path;
   if (!plugin) throw std::invalid_argument(where + " does not export baregrad_plugin");
   Kernels filled = table;
@@ -55,32 +65,38 @@ void lay_over(Kernels& table, const Alternative& alternative) {
     fills = true;
   }
   if (!fills) throw std::invalid_argument(where + " does not fill a slot of " + alternative.op);
+  if (last_error) laid.last_errors.push_back(last_error);
 }
 
 }  // namespace
 
-const Kernels& kernels() { return *in_use().load(std::memory_order_relaxed); }
+const Kernels& kernels() { return in_use().load(std::memory_order_relaxed)->kernels; }
+
+int plugin_error() {
+  int first = 0;
+  for (const auto last_error : in_use().load()->last_errors) {
+    const int error = last_error();  // all of them: whoever is not asked tells it of a later call
+    if (first == 0) first = error;
+  }
+  return first;
+}
 
 void select(const std::string& name, const std::vector<Alternative>& alternatives) {
   const Kernels& base = named(name);
-  if (alternatives.empty()) {
-    in_use() = &base;
-    return;
-  }
   std::string key = base.name;
   for (const Alternative& a : alternatives) key += ", " + a.op + "=" + a.label;
 
   // Tables live as long as the process: a kernel of one may be running in another thread.
   static std::mutex mutex;
-  static std::map<std::string, Kernels> tables;
+  static std::map<std::string, Laid> tables;
   std::lock_guard lock(mutex);
   std::string identity = key;
   for (const Alternative& a : alternatives) identity += "\n" + a.path;
   auto found = tables.find(identity);
   if (found == tables.end()) {
-    Kernels table = base;
+    Laid table{base};
     for (const Alternative& a : alternatives) lay_over(table, a);
-    table.name = (new std::string(key))->c_str();
+    table.kernels.name = (new std::string(key))->c_str();
     found = tables.emplace(identity, table).first;
   }
   in_use() = &found->second;

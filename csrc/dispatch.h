@@ -13,6 +13,9 @@ const std::vector<const Kernels*>& available();
 // The table in use: the best one, or what select() said last.
 const Kernels& kernels();
 
+// The first error that a runtime of its plug-ins has to tell, once, and 0 if none has.
+int plugin_error();
+
 // One op's alternative, from a shared library that exports baregrad_plugin.
 struct Alternative {
   std::string op, label, path;

@@ -378,4 +378,7 @@ struct Kernels {
 //   void baregrad_plugin(baregrad::Kernels* table) { table->gemm = my_gemm; }
 extern "C" __attribute__((visibility("default"))) void baregrad_plugin(baregrad::Kernels* table);
 
+// One that nvcc compiled has a runtime of its own, and exports what asks it for its cudaGetLastError.
+extern "C" __attribute__((visibility("default"))) int baregrad_last_error();
+
 #endif

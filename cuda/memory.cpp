@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "../csrc/dispatch.h"
 #include "device.h"
 
 namespace baregrad {
@@ -20,7 +21,11 @@ void check(cudaError_t error, const char* op) {
   throw std::runtime_error("[" + std::string(op) + "] " + explain(error));
 }
 
-void check_device(const char* op) { check(cudaGetLastError(), op); }
+void check_device(const char* op) {
+  const int theirs = plugin_error();
+  check(cudaGetLastError(), op);
+  check(cudaError_t(theirs), op);
+}
 
 cudaStream_t current_stream() {
   static const cudaStream_t stream = [] {

@@ -18,6 +18,7 @@ from toolchain import SOURCES, compile_shared, compiler
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
 
 RUNGS = sorted({(where, op, rung) for where, op, rung, _ in rungs()})
+ON_CUDA = [("cuda", op, rung) for where, op, rung in RUNGS if where == "sim"]
 
 
 def test_every_instruction_set_can_be_chosen_and_the_best_comes_back() -> None:
@@ -63,7 +64,9 @@ def test_there_is_a_first_rung_on_the_cpu_and_on_the_simulator() -> None:
         assert ("sim", "gemm", "0_naive") in RUNGS
 
 
-@pytest.mark.parametrize(("where", "op", "rung"), RUNGS)
+@pytest.mark.parametrize(
+    ("where", "op", "rung"), [*RUNGS, *(ON_CUDA if bg.cuda.is_available() else [])]
+)
 def test_a_rung_passes_every_case_of_its_op(where: str, op: str, rung: str) -> None:
     from baregrad.cases import OPS
     from baregrad.cases.check import check, exact_result

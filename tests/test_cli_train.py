@@ -226,7 +226,7 @@ def test_mnist_is_learned_to_98_percent_by_the_defaults(data_dir, tmp_path, caps
         (["bench", "conv"], "invalid choice: 'conv'"),
         (
             ["bench", "gemm", "--use", "a.cu"],
-            "a.cu runs on the simulator, which takes no device's time",
+            "a.cu is for devices, and this times the CPU; `baregrad sim gemm --use a.cu`",
         ),
         (["show", "gemm", "--asm", "avx2", "--use", "a.cu"], "a.cu is no C++ for the CPU"),
         (["bench", "gemm", "--device", "sim"], "unrecognized arguments: --device sim"),

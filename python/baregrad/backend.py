@@ -134,7 +134,11 @@ def _load(name: str) -> None:
     )
     from . import choice  # which reads this module
 
-    choice.apply_to(name)
+    try:
+        choice.apply_to(name)
+    except BaseException:  # whoever asks next is told too
+        del _BY_NAME[name], _BY_ARRAY[extension.Array]
+        raise
 
 
 def loaded() -> list[str]:
@@ -145,7 +149,10 @@ def loaded() -> list[str]:
 def why_absent(name: str) -> str | None:
     """Why the backend called `name` is not here, or None if it is."""
     if name in _EXTENSIONS and name not in _BY_NAME:
-        _load(name)
+        try:
+            _load(name)
+        except (ValueError, RuntimeError) as error:  # of a kernel of one's own that is in use
+            return str(error)
     return _WHY_ABSENT.get(name)
 
 

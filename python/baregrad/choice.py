@@ -10,13 +10,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import backend
 from .hints import an
 from .native import _cpu
 from .reading import regular
+
+if TYPE_CHECKING:
+    from .own import Plugin
 
 _SUFFIX = ".so"
 SOURCES = (".cpp", ".cc", ".cxx", ".cu")  # what a person's own may end in
@@ -47,6 +51,7 @@ class Choice:
 _current = Choice()
 _snapshots: tempfile.TemporaryDirectory[str] | None = None
 _originals: dict[str, Path] = {}  # of the snapshots
+_plugins: dict[str, Plugin] = {}  # that were built of one's own files, by library
 
 
 class Chosen:
@@ -78,7 +83,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
     use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
-    use("my_gemm.cu")           your own for the simulator, likewise
+    use("my_gemm.cu")           your own for devices: for "cuda" by nvcc, when that is in use
     use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin
     use(sim="watched")          the simulator finds races, strays and what nobody wrote; "plain" is fast
     use(precision="bf16")       products on a device round their factors, and "float32" undoes it
@@ -88,7 +93,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     It holds for the whole process, its other threads included.
 
     Raises ValueError for an entry that is not there, naming those that are, and for a file that does
-    not compile or computes something else.
+    not compile or computes something else. RuntimeError if a .cu is for cuda and there is no nvcc.
     """
     before = choice = _current
     for spec in specs:
@@ -185,6 +190,7 @@ def _find(op: str, value: str) -> str:
         if op not in plugin.ops:
             raise ValueError(f"[use] {op}: {value} fills {', '.join(plugin.ops)}")
         trial.check(plugin)
+        _plugins[str(plugin.library)] = plugin
         return str(plugin.library)
     return _wanted_rung(op, value)
 
@@ -266,19 +272,40 @@ def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
 
     chosen, watching = dict(choice.rungs), where == "sim" and choice.sim in _WATCHING
     libraries = {
-        op: (Path(library).name.split(".")[0], library)
+        op: (Path(library).name.split(".")[0], there)
         for op, library in chosen.items()
-        if library.endswith(_SUFFIX) and own.device_of(library) == where
+        if library.endswith(_SUFFIX) and (there := _library(where, library))
     }
+    ladder = "sim" if where == "cuda" else where
     for place, op, rung, path in rungs():
-        if place == where and chosen.get(op) in (rung, *rung.split("_", 1)):
+        if place == ladder and chosen.get(op) in (rung, *rung.split("_", 1)):
             isa = (choice.isa or _cpu.available()[0]) if where == "cpu" else ""
-            libraries[op] = (f"ladder/{rung}", str(own.build(path, isa).library))
+            libraries[op] = (f"ladder/{rung}", str(own.build(path, isa, where).library))
     if not watching:
         return [(op, label, library) for op, (label, library) in libraries.items()]
     watched = {op: ("watched", str(_WATCHED)) for op in sorted(_OPS)}
     watched.update({op: (label, own.watched(own_)) for op, (label, own_) in libraries.items()})
     return [(op, label, library) for op, (label, library) in watched.items()]
+
+
+def _library(where: str, library: str) -> str:
+    """The library that has the same kernels for the arrays of a backend, "" if there is none."""
+    from . import own
+
+    device = own.device_of(library)
+    if (device, where) == ("sim", "cuda") and library in _plugins:
+        return _on_cuda(library)
+    return library if device == where else ""
+
+
+@cache
+def _on_cuda(library: str) -> str:
+    """What was on trial on the simulator, compiled for the device at hand and on trial there."""
+    from . import own, trial
+
+    plugin = own.on_cuda(_plugins[library])
+    trial.check(plugin)
+    return str(plugin.library)
 
 
 def _select(where: str, choice: Choice, alternatives: list[tuple[str, str, str]]) -> None:

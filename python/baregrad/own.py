@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -11,13 +12,14 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from . import backend
 from .choice import SOURCES
 from .native import _cpu
 from .reading import regular
@@ -37,7 +39,12 @@ _PLAIN, _WATCHED = (
     ("-O1", "-gdwarf-4", "-g1", "-fsanitize=thread", "-fsanitize-coverage=trace-pc"),
 )
 _NOT_BY_CLANG = ("-fno-tree-sra",)  # which would load a vector piece by piece
-_SIM_LIBRARY, _WATCHED_LIBRARY = ".sim.so", ".watched.so"
+# For the device at hand. The runtime of CUDA is inside, and its names stay there.
+_NVCC_FLAGS = (
+    *("-std=c++20", "-O3", "-arch=native", "-DBAREGRAD_DEVICE"),
+    *("-shared", "--cudart=static", "-Xcompiler=-fPIC,-fvisibility=hidden"),
+)
+_SIM_LIBRARY, _WATCHED_LIBRARY, _CUDA_LIBRARY = ".sim.so", ".watched.so", ".cuda.so"
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
@@ -50,8 +57,9 @@ class Plugin:
     """A compiled file, and the slots that it fills."""
 
     source: Path
-    library: Path  # of a CUDA file the fast one: `watched` gives the other
+    library: Path  # for the simulator the fast one: `watched` gives the other
     slots: tuple[str, ...]
+    text: str = field(default="", repr=False)  # of a CUDA file, what nvcc reads
 
     @property
     def ops(self) -> list[str]:
@@ -60,13 +68,14 @@ class Plugin:
 
     @property
     def device(self) -> str:
-        """The backend whose arrays it takes: "cpu" or "sim"."""
+        """The backend whose arrays it takes: "cpu", "sim" or "cuda"."""
         return device_of(str(self.library))
 
 
 def device_of(library: str) -> str:
     """The backend that a library of `build` is for."""
-    return "sim" if library.endswith(_SIM_LIBRARY) else "cpu"
+    names = {_SIM_LIBRARY: "sim", _CUDA_LIBRARY: "cuda"}
+    return next((name for end, name in names.items() if library.endswith(end)), "cpu")
 
 
 def watched(library: str) -> str:
@@ -74,15 +83,17 @@ def watched(library: str) -> str:
     return library.removesuffix(_SIM_LIBRARY) + _WATCHED_LIBRARY
 
 
-def build(source: Path, isa: str = "") -> Plugin:
+def build(source: Path, isa: str = "", device: str = "") -> Plugin:
     """The plug-in that `source` makes: compiled, unless the same text was before.
 
-    For the CPU that is here, or for any that has the instruction set `isa`; a .cu for the simulator.
+    For the CPU that is here, or for any that has the instruction set `isa`; a .cu for the `device` "sim"
+    or "cuda", by itself the simulator wherever it is.
 
     It defines functions that are named and typed as slots of csrc/kernels.h, or
     `gemm_plain(m, n, k, a, b, c)` for C += A B of row-major matrices, or `baregrad_plugin` itself. In
     a .cu all of them launch kernels, on memory of the device.
-    ValueError, with the compiler's words, if it does not compile or fills no slot.
+    ValueError, with the compiler's words, if it does not compile or fills no slot; RuntimeError if
+    it is for cuda and there is no nvcc.
     """
     text, slots, fill = wrapped(source)
     what = f"{source.resolve()}\0{isa}\0{text}"
@@ -94,6 +105,9 @@ def build(source: Path, isa: str = "") -> Plugin:
         _make(library, f"[use] {source}", fill, arguments)
         return Plugin(source, library, slots)
     library = folder / f"{source.stem}{_SIM_LIBRARY}"
+    plugin = Plugin(source, library, slots, _for_nvcc(source, text, fill))
+    if (device or _device()) == "cuda":
+        return on_cuda(plugin)
     translated = for_simulator(source, fill)
     with ThreadPoolExecutor() as threads:
         both = ((library, False), (Path(watched(str(library))), True))
@@ -103,7 +117,42 @@ def build(source: Path, isa: str = "") -> Plugin:
         ]
     for done in made:
         done.result()
-    return Plugin(source, library, slots)
+    return plugin
+
+
+def _device() -> str:
+    """Where a .cu is tried: on the simulator, unless cuda alone is here."""
+    alone = backend.why_absent("sim") is not None and backend.why_absent("cuda") is None
+    return "cuda" if alone else "sim"
+
+
+def on_cuda(plugin: Plugin) -> Plugin:
+    """The same kernels for the CUDA device that is here, compiled by nvcc. Raises as `build`."""
+    source, library = plugin.source, plugin.library.with_name(plugin.source.stem + _CUDA_LIBRARY)
+    if not library.exists():
+        folders = (DEVICE, DEVICE / "kernels", HEADERS, source.resolve().parent)
+        includes = [word for folder in folders for word in ("-I", str(folder))]
+        half = library.with_name("half")  # nvcc takes no name that has a quote
+        output = ("-include", str(HEADERS / "kernels.h"), "-o", str(half), "-x", "cu", "-")
+        _run(f"[use] {source}", [*nvcc(), *_NVCC_FLAGS, *includes, *output], plugin.text)
+        half.replace(library)
+    return replace(plugin, library=library)
+
+
+def _for_nvcc(source: Path, text: str, fill: str) -> str:
+    """The text of a .cu, lines numbered as they are, with what `fill` needs around it.
+
+    Its runtime is not that of _cuda, which has to ask it what went wrong: see csrc/kernels.h.
+    """
+    return "\n".join(
+        [
+            '#include "plain.cuh"' if "plain::" in fill else "",
+            f"#line 1 {json.dumps(str(source.resolve()), ensure_ascii=False)}",
+            text,
+            '#line 1 "what fills the table"',
+            f"{fill}int baregrad_last_error() {{ return int(cudaGetLastError()); }}\n",
+        ]
+    )
 
 
 def build_program(source: Path) -> Path:
@@ -250,20 +299,43 @@ def compiler(what: str) -> tuple[str, ...]:
 
     ValueError, which begins with `what`, if there is none.
     """
-    asked = shlex.split(os.environ.get("CXX", ""))  # as in make
-    names = asked[:1] or ("g++", "c++", "clang++")
-    found = next((found for name in names if (found := shutil.which(name))), None)
+    try:
+        return _program("CXX", "C++ compiler", "g++", "c++", "clang++")
+    except LookupError as error:
+        raise ValueError(f"{what}: {error}, expected g++, clang++ or another in $CXX") from None
+
+
+def nvcc() -> tuple[str, ...]:
+    """The nvcc of $CUDACXX, with its options, of the PATH or of $CUDA_HOME. RuntimeError if there is none."""
+    home = os.environ.get("CUDA_HOME")
+    try:
+        return _program("CUDACXX", "nvcc", "nvcc", *([f"{home}/bin/nvcc"] if home else []))
+    except LookupError as error:
+        raise RuntimeError(
+            f"[use] {error}, expected one on the PATH, in $CUDACXX or in $CUDA_HOME/bin: "
+            "it compiles a .cu for cuda"
+        ) from None
+
+
+def _program(variable: str, kind: str, *names: str) -> tuple[str, ...]:
+    """What $variable asks for, with its options, or the first of `names`; LookupError if it is not here."""
+    asked = shlex.split(os.environ.get(variable, ""))  # as in make
+    found = next((found for name in asked[:1] or names if (found := shutil.which(name))), None)
     if found is None:
-        missing = f"$CXX, {asked[0]!r}, is not here" if asked else "there is no C++ compiler"
-        raise ValueError(f"{what}: {missing}, expected g++, clang++ or another in $CXX")
+        missing = f"${variable}, {asked[0]!r}, is not here" if asked else f"there is no {kind}"
+        raise LookupError(missing)
     return found, *asked[1:]
 
 
 def compile_cpp(what: str, text: str, *arguments: str) -> str:
     """What the compiler prints when it is given `text`. ValueError, as above, if it refuses it."""
+    return _run(what, [*compiler(what), *arguments, "-x", "c++", "-"], text)
+
+
+def _run(what: str, command: Sequence[str], text: str) -> str:
     try:
         done = subprocess.run(
-            [*compiler(what), *arguments, "-x", "c++", "-"], input=text,
+            command, input=text,
             capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

@@ -95,7 +95,8 @@ def _short(running: str) -> str:
 
 
 def _heading(running: str, plugin: Plugin) -> str:
-    return f"[{running.split(' ', 1)[0] or ', '.join(plugin.ops)}] {plugin.source}"
+    where = " on cuda" if plugin.device == "cuda" else ""
+    return f"[{running.split(' ', 1)[0] or ', '.join(plugin.ops)}] {plugin.source}{where}"
 
 
 # In the child
@@ -131,7 +132,7 @@ def run_child(arguments: list[str]) -> None:
 def _table(device: str, library: Path, ops: list[str]) -> Any:
     """The kernels of a device, those of the ops from the library; on the simulator watched."""
     there = backend.device(device)
-    path = str(library) if device == "cpu" else watched(str(library))
+    path = watched(str(library)) if device == "sim" else str(library)
     there.table.own.select("", [(op, library.name.split(".")[0], path) for op in ops])
     return there.table if device == "cpu" else OnDevice(there)
 

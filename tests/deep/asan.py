@@ -33,6 +33,7 @@ LEFT_OUT = {
     "test_device_code.py": "compiles with nvcc, which does not bear libasan beside it",
     "test_gpu_bench.py": "compiles with nvcc, which does not bear libasan beside it",
     "test_package.py": "compiles with nvcc, which does not bear libasan beside it",
+    "test_own_nvcc.py": "compiles with nvcc, which does not bear libasan beside it",
     "test_references.py": "runs no compiled kernel",
     "test_parity.py": "compares values with PyTorch",
     "test_proof.py": "runs no compiled kernel",

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for each benchmark case. ValueError if a kernel is wrong on one."""
     if args.use and args.use.endswith(CUDA):
         raise argparse.ArgumentTypeError(
-            f"argument --use: {args.use} runs on the simulator, which takes no device's time; "
+            f"argument --use: {args.use} is for devices, and this times the CPU; "
             f"`baregrad sim {args.op} --use {args.use}` counts what it asks of memory"
         )
     plain = in_use()
