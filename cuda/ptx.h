@@ -127,13 +127,21 @@ __device__ inline void mma_tf32(float (&c)[4], const uint32_t (&a)[4], const uin
 #if BAREGRAD_SM < 80
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
 #pragma unroll 1
-  for (int k = 0; k < 8; ++k) {
-    const auto of = [&](uint32_t low, uint32_t high, int place) {
-      return __uint_as_float(__shfl_sync(0xffffffffu, k < 4 ? low : high, place * 4 + k % 4));
+  for (int k = 0; k < 4; ++k) {
+    // Places k and k + 4 in one exchange, which is what takes the simulator long.
+    const auto of = [&](uint32_t near, uint32_t far, int place) {
+      return __shfl_sync(0xffffffffu, (unsigned long long)(far) << 32 | near, place * 4 + k);
     };
-    const float upper = of(a[0], a[2], g), lower = of(a[1], a[3], g);
-    const float left = of(b[0], b[1], 2 * t), right = of(b[0], b[1], 2 * t + 1);
-    c[0] += upper * left, c[1] += upper * right, c[2] += lower * left, c[3] += lower * right;
+    const unsigned long long upper = of(a[0], a[2], g), lower = of(a[1], a[3], g);
+    const unsigned long long left = of(b[0], b[1], 2 * t), right = of(b[0], b[1], 2 * t + 1);
+#pragma unroll
+    for (int shift = 0; shift < 64; shift += 32) {
+      const auto number = [&](unsigned long long both) {  // its lower 13 bits are no part of it
+        return __uint_as_float(uint32_t(both >> shift) & 0xffffe000u);
+      };
+      c[0] += number(upper) * number(left), c[1] += number(upper) * number(right);
+      c[2] += number(lower) * number(left), c[3] += number(lower) * number(right);
+    }
   }
 #else
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
