@@ -80,3 +80,15 @@ def test_a_product_copies_while_it_multiplies_and_rounded_ones_use_tensor_cores(
             assert mma in code, kernel
             assert "LDSM.16.M88.4" in code, kernel  # ldmatrix
             assert any(i.startswith("LDGSTS") and ".128" in i for i in code), kernel
+
+
+@pytest.mark.parametrize("rung", ["6_tensor", "7_copies"])
+def test_a_rung_on_tensor_cores_keeps_its_parts_in_registers(rung: str, tmp_path: Path) -> None:
+    source = KERNELS.parent / "ladder" / f"gemm_{rung}.cu"
+    (found,) = device_code.compile_for_all(source, tmp_path / "fatbin").values()
+    assert [architecture for architecture, taken in found.items() if taken.local] == []
+    if device_code.tools():
+        (code,) = device_code.machine_code(tmp_path / "fatbin", "sm_80").values()
+        assert {"HMMA.1688.F32.TF32", "LDSM.16.M88.4"} <= set(code)
+        copies = [i for i in code if i.startswith("LDGSTS") and ".128" in i]  # cp.async
+        assert bool(copies) == (rung == "7_copies")

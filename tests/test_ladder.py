@@ -11,11 +11,14 @@ import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import _cpu, backend, choice, own, trial
-from baregrad.cases import OPS, conv2d
+from baregrad.cases import OPS, conv2d, gemm
+from baregrad.cases.case import SPECIAL, Case
 from baregrad.cases.check import exact_result
+from baregrad.cases.on_device import OnDevice
 from baregrad.cases.window import Windows
 from baregrad.choice import rungs
 from baregrad.cli import ladder, main
+from conftest import SCHEDULES
 from toolchain import compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
@@ -224,9 +227,70 @@ def test_each_rung_of_gemm_asks_less_of_memory(capsys: pytest.CaptureFixture[str
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[3:]]
     sectors = {row[0]: int(row[1].replace(",", "")) for row in rows[1:]}
     assert sectors["0_naive"] > 4 * sectors["1_coalesced"] > 16 * sectors["2_shared"]
-    passes = [int(row[3].replace(",", "")) for row in rows[1:5]]
+    rungs = rows[1:]  # below the kernel in use
+    passes = [int(row[3].replace(",", "")) for row in rungs if not row[0].startswith(("0", "1"))]
     assert passes == sorted(passes)
-    assert passes[0] < passes[-1] / 8
+    assert passes[0] < passes[-1] / 16
+    requests = [int(row[5].replace(",", "")) for row in rungs[:6]]
+    assert requests == sorted(requests)
+    assert requests[0] < 0.8 * requests[1]  # copies of four numbers
+    assert all(row[4] == "100%" for row in rungs[:2])  # no bank conflicts
     with pytest.raises(SystemExit):
         main(["ladder", "conv2d", "--device", "sim"])
     assert "'conv2d' has no rungs in CUDA, expected gemm, " in capsys.readouterr().err
+
+
+TENSOR = pytest.mark.parametrize("rung", ["6", "7"])
+
+
+def first_wrong_of(case: Case, rung: str, how: str) -> str | None:
+    with bg.use(sim=how, gemm=f"ladder/{rung}"):
+        return trial.first_wrong(case, OnDevice(backend.device("sim")))
+
+
+@needs_sim
+@TENSOR
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_products_of_parts_are_as_exact_as_those_of_float32(rung: str, schedule: str) -> None:
+    sim = backend.device("sim").table.own
+    before = sim.schedule()
+    sim.set_schedule(schedule)
+    try:
+        for case in [*OPS["gemm"].tests, *gemm.more_tests[::9]]:
+            if case.flops < (1e6 if schedule == "forward" else 1e5):
+                assert first_wrong_of(case, rung, "plain") is None, str(case)
+    finally:
+        sim.set_schedule(before)
+
+
+@needs_sim
+@TENSOR
+def test_products_of_parts_are_race_free(rung: str) -> None:
+    for size in ((70, 90, 40), (130, 3, 33), (1, 70, 100)):
+        assert first_wrong_of(gemm.case(*size), rung, "watched") is None
+
+
+@needs_sim
+@TENSOR
+@pytest.mark.parametrize("value", SPECIAL[4:])
+def test_numbers_without_parts_are_multiplied_all_the_same(rung: str, value: float) -> None:
+    a, b = np.zeros((70, 20), np.float32), np.zeros((20, 70), np.float32)
+    a[:, 3], a[66, 3], b[3] = 0.5, value, 1
+    b[3, 1] = 0
+    with np.errstate(invalid="ignore"):
+        expected = a @ b
+    with bg.use(gemm=f"ladder/{rung}"):
+        sim = OnDevice(backend.device("sim"))
+        np.testing.assert_array_equal(sim.gemm(a, b), expected)
+        np.testing.assert_array_equal(sim.gemm(b.T, a.T), expected.T)
+
+
+@needs_sim
+@TENSOR
+@pytest.mark.parametrize("k", [7, 8])  # the second product begins at a multiple of 16 bytes, or not
+def test_products_of_parts_find_their_batch(rung: str, k: int) -> None:
+    a, b = np.random.default_rng(0).standard_normal((2, 3, k, k), np.float32)
+    with bg.use(gemm=f"ladder/{rung}"):
+        got = OnDevice(backend.device("sim")).gemm(a, b)
+    double = np.abs(a.astype(np.float64)) @ np.abs(b.astype(np.float64))
+    assert np.all(np.abs(got - a.astype(np.float64) @ b) <= (k + 3) * 2.0**-24 * double)

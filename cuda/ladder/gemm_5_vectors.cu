@@ -31,7 +31,8 @@ __global__ void gemm_vectors_kernel(Product x) {
     }
     __syncthreads();  // before the next tiles
   }
-  for (int i = 0; i < kOutputs; ++i) x.put_four(tile.s, tile.i + row + i, tile.j + column, sum[i]);
+  for (int i = 0; i < kOutputs; ++i)
+    x.put_neighbours(tile.s, tile.i + row + i, tile.j + column, sum[i]);
 }
 
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,

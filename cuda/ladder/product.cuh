@@ -22,25 +22,30 @@ struct Product {
   __device__ void put(int64_t s, int64_t i, int64_t j, float sum) const {
     if (i >= size.m || j >= size.n) return;
     float* const out = c.data + s * c.batch + i * c.row + j * c.col;
-    const float before = beta != 0.f ? beta * *out : 0.f;
-    *out = alpha * sum + before + (bias ? bias[j] : 0.f);
+    *out = scaled(sum, beta != 0.f ? *out : 0.f, j);
   }
-  // Four neighbours in a row of c, in one access where that may be.
-  __device__ void put_four(int64_t s, int64_t i, int64_t j, const float (&sum)[4]) const {
+  // kCount neighbours in a row of c, in one access where that may be.
+  template <int kCount>
+  __device__ void put_neighbours(int64_t s, int64_t i, int64_t j,
+                                 const float (&sum)[kCount]) const {
+    struct alignas(kCount * sizeof(float)) Numbers {
+      float v[kCount];
+    };
     float* const out = c.data + s * c.batch + i * c.row + j;
-    const bool at_once = c.col == 1 && i < size.m && j + 4 <= size.n &&
-                         reinterpret_cast<uintptr_t>(out) % sizeof(float4) == 0;
+    const bool at_once = c.col == 1 && i < size.m && j + kCount <= size.n &&
+                         reinterpret_cast<uintptr_t>(out) % sizeof(Numbers) == 0;
     if (!at_once) {
-      for (int e = 0; e < 4; ++e) put(s, i, j + e, sum[e]);
+      for (int e = 0; e < kCount; ++e) put(s, i, j + e, sum[e]);
       return;
     }
-    float v[4] = {};
-    if (beta != 0.f) {
-      const float4 before = *reinterpret_cast<float4*>(out);
-      v[0] = before.x, v[1] = before.y, v[2] = before.z, v[3] = before.w;
-    }
-    for (int e = 0; e < 4; ++e) v[e] = alpha * sum[e] + beta * v[e] + (bias ? bias[j + e] : 0.f);
-    *reinterpret_cast<float4*>(out) = make_float4(v[0], v[1], v[2], v[3]);
+    Numbers numbers = {};
+    if (beta != 0.f) numbers = *reinterpret_cast<Numbers*>(out);
+    for (int e = 0; e < kCount; ++e) numbers.v[e] = scaled(sum[e], numbers.v[e], j + e);
+    *reinterpret_cast<Numbers*>(out) = numbers;
+  }
+  // Two roundings for the sum.
+  __device__ float scaled(float sum, float before, int64_t j) const {
+    return fmaf(alpha, sum, beta * before) + (bias ? bias[j] : 0.f);
   }
 };
 
