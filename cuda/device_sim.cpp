@@ -59,6 +59,8 @@ void bind_device(py::module_& m) {
         return std::string(error == cudaSuccess ? "" : cudaGetErrorString(error));
       },
       "What the last call of the runtime that failed says, once; \"\" if none did.");
+  m.def("last_report", &simt::last_report,
+        "What went wrong in the last launch that failed, whoever was told; \"\" if none did.");
   m.def("set_counting", &simt::set_counting, "yes"_a,
         "Whether kernels that are watched are counted.");
   m.def("forget_counted", &simt::forget_counted);

@@ -51,6 +51,11 @@ def file(tmp_path: Path) -> Path:
     return source
 
 
+def test_a_kernel_may_be_named_as_a_slot(file: Path) -> None:
+    file.write_text(PLAIN.replace("matmul", "gemm"))
+    assert own.build(file).slots == ("gemm", "gemm_workspace")
+
+
 def test_a_product_as_tutorials_write_it_fills_the_slot(file: Path) -> None:
     sim = backend.device("sim")
     a = np.arange(6, dtype=np.float32).reshape(2, 3)

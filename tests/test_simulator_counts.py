@@ -232,6 +232,59 @@ def test_sim_shows_an_op_its_rung_and_a_program(
     assert "the program crashed with SIGSEGV" in capfd.readouterr().err
 
 
+@needs_sim
+def test_kernels_of_the_cpu_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sim", "gemm", "--use", "gemm=ladder/4_packed"])
+    assert "'gemm=ladder/4_packed' has no kernel for the simulator" in capsys.readouterr().err
+
+
+def run_program(tmp_path: Path, text: str) -> int:
+    program = tmp_path / "program.cu"
+    program.write_text(text)
+    return main(["sim", str(program)])
+
+
+@needs_sim
+def test_a_pointer_of_the_host_is_found_though_the_program_has_asked_for_the_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(tmp_path, HOST_POINTER) == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("asked: program.cu:3: access outside global memory in copy_kernel")
+    assert out.endswith("no kernel ran to its end\n")
+    assert "thread 0 reads 4 bytes: an address that cudaMalloc did not give" in err
+
+
+@needs_sim
+def test_managed_memory_may_be_written_by_the_host(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(tmp_path, MANAGED) == 7
+    assert "copy_kernel: 1 launch, 1 blocks of 8 threads" in capfd.readouterr().out
+
+
+KERNEL = """#include <cstdio>
+__global__ void copy_kernel(const float* x, float* y) {
+  y[threadIdx.x] = x[threadIdx.x];
+}
+"""
+HOST_POINTER = f"""{KERNEL}int main() {{
+  float x[8] = {{}}, y[8];
+  copy_kernel<<<1, 8>>>(x, y);
+  printf("asked: %s\\n", cudaGetErrorString(cudaGetLastError()));
+}}
+"""
+MANAGED = f"""{KERNEL}int main() {{
+  float *x, *y;
+  cudaMallocManaged(&x, 32);
+  cudaMallocManaged(&y, 32);
+  for (int i = 0; i < 8; ++i) x[i] = i;
+  copy_kernel<<<1, 8>>>(x, y);
+  cudaDeviceSynchronize();
+  return int(y[7]);
+}}
+"""
 PROGRAM = """#include <cstdio>
 __global__ void copy_kernel(const float* x, float* y) {
   y[threadIdx.x] = x[threadIdx.x];
@@ -263,7 +316,7 @@ int main() {
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["gem"], "argument what: 'gem', expected a .cu file or one of gemm, "),
+        (["gem"], "argument what: 'gem', expected a .cu file, a kernel or one of gemm, "),
         (["fill", "--size", "3"], "argument --size: none for fill, expected one of gemm, "),
         (["gemm", "--size", "3"], "argument --size: 1 numbers, expected m n k for gemm"),
         (["gemm", "--schedule", "sideways"], "schedule is 'sideways', expected forward, reverse"),

@@ -170,7 +170,8 @@ def test_an_operand_on_another_device_is_refused(devices: tuple[str, str]) -> No
     if why := backend.why_absent("sim"):
         pytest.skip(f"sim is not here: {why}")
     here, there = (bg.tensor([[1.0]], device=device) for device in devices)
-    with pytest.raises(TypeError, match=r"\[gemm\] b is a .*, expected a"):
+    sentence = rf"\[matmul\] b is on {devices[1]}, expected {devices[0]} like a: use b.to"
+    with pytest.raises(ValueError, match=sentence):
         here @ there
 
 

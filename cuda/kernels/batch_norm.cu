@@ -8,43 +8,46 @@ namespace {
 
 constexpr int kNeighbours = 8;
 
-// The share of a thread in one channel of (n, c, s), and in its sums.
-template <int kChannels>
+// The share of a thread in the elements of one channel of (n, c, s), and in their sums.
 class Share {
  public:
-  __device__ Share(int64_t first, int64_t n, int64_t c, int64_t s,
-                   double (&sums)[kWarps * kChannels])
-      : here_{first + threadIdx.x % kChannels, c, s}, count_(n * s), sums_(sums) {}
+  __device__ Share(int64_t first, int channels, int64_t n, int64_t c, int64_t s, double* sums)
+      : here_{first + threadIdx.x % channels, c, s},
+        channels_(channels),
+        count_(n * s),
+        sums_(sums) {}
 
   __device__ int64_t channel() const { return min(here_.channel, here_.c - 1); }
-  __device__ bool writes() const { return here_.channel < here_.c && threadIdx.x < kChannels; }
-  // Calls visit(place) for each of its elements.
+  __device__ bool writes() const { return here_.channel < here_.c && int(threadIdx.x) < channels_; }
+  // Calls visit(place) for each of them.
   template <class Visit>
   __device__ void for_each(Visit visit) const {
     if (here_.channel >= here_.c) return;
-    for (int64_t i = threadIdx.x / kChannels; i < count_; i += kThreads / kChannels)
-      visit(kChannels == 1 ? here_.place(i) : i * here_.c + here_.channel);
+#pragma unroll 2  // more is longer
+    for (int64_t i = threadIdx.x / channels_; i < count_; i += kThreads / channels_)
+      visit(here_.place(i));
   }
   // The sum over all who have this channel.
   __device__ double sum(const RunningSum& own) const {
-    return block_sum<kChannels>(own.get(), sums_);
+    return block_sum(own.get(), sums_, channels_);
   }
 
  private:
   Channel here_;
+  int channels_;  // of the block
   int64_t count_;
-  double (&sums_)[kWarps * kChannels];
+  double* sums_;
 };
 
 // x (n, c, s), weight, bias (c,) -> out (n, c, s), mean, var (c,)
-template <int kChannels>
 __global__ void batch_norm_forward_kernel(const float* x, const float* weight, const float* bias,
                                           float* out, float* mean, float* var, int64_t n, int64_t c,
                                           int64_t s, double epsilon) {
-  __shared__ double sums[kWarps * kChannels];
+  __shared__ double sums[kWarps * kNeighbours];
   const double count = double(n * s);
-  for (int64_t first = int64_t(blockIdx.x) * kChannels; first < c; first += gridDim.x * kChannels) {
-    const Share<kChannels> share(first, n, c, s, sums);
+  const int channels = s == 1 ? kNeighbours : 1;
+  for (int64_t first = int64_t(blockIdx.x) * channels; first < c; first += gridDim.x * channels) {
+    const Share share(first, channels, n, c, s, sums);
     const int64_t channel = share.channel();
     RunningSum sum, squares;
     share.for_each([&](int64_t place) { sum.add(x[place]); });
@@ -58,15 +61,15 @@ __global__ void batch_norm_forward_kernel(const float* x, const float* weight, c
 }
 
 // x, dout (n, c, s), weight, mean, var (c,) -> dx (n, c, s), dweight, dbias (c,)
-template <int kChannels>
 __global__ void batch_norm_backward_kernel(const float* x, const float* dout, const float* weight,
                                            const float* mean, const float* var, float* dx,
                                            float* dweight, float* dbias, int64_t n, int64_t c,
                                            int64_t s, double epsilon) {
-  __shared__ double sums[kWarps * kChannels];
+  __shared__ double sums[kWarps * kNeighbours];
   const double count = double(n * s);
-  for (int64_t first = int64_t(blockIdx.x) * kChannels; first < c; first += gridDim.x * kChannels) {
-    const Share<kChannels> share(first, n, c, s, sums);
+  const int channels = s == 1 ? kNeighbours : 1;
+  for (int64_t first = int64_t(blockIdx.x) * channels; first < c; first += gridDim.x * channels) {
+    const Share share(first, channels, n, c, s, sums);
     const int64_t channel = share.channel();
     const double r = 1 / sqrt(var[channel] + epsilon);
     const float m = mean[channel];
@@ -91,24 +94,16 @@ void batch_norm_forward(const float* x, const float* weight, const float* bias, 
                         float* mean, float* var, int64_t n, int64_t c, int64_t s, double epsilon,
                         cudaStream_t stream) {
   if (c == 0) return;
-  if (s == 1)
-    batch_norm_forward_kernel<kNeighbours><<<blocks_for(c, kNeighbours), kThreads, 0, stream>>>(
-        x, weight, bias, out, mean, var, n, c, s, epsilon);
-  else
-    batch_norm_forward_kernel<1><<<blocks_for(c, 1), kThreads, 0, stream>>>(
-        x, weight, bias, out, mean, var, n, c, s, epsilon);
+  batch_norm_forward_kernel<<<blocks_for(c, s == 1 ? kNeighbours : 1), kThreads, 0, stream>>>(
+      x, weight, bias, out, mean, var, n, c, s, epsilon);
 }
 
 void batch_norm_backward(const float* x, const float* dout, const float* weight, const float* mean,
                          const float* var, float* dx, float* dweight, float* dbias, int64_t n,
                          int64_t c, int64_t s, double epsilon, cudaStream_t stream) {
   if (c == 0) return;
-  if (s == 1)
-    batch_norm_backward_kernel<kNeighbours><<<blocks_for(c, kNeighbours), kThreads, 0, stream>>>(
-        x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
-  else
-    batch_norm_backward_kernel<1><<<blocks_for(c, 1), kThreads, 0, stream>>>(
-        x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
+  batch_norm_backward_kernel<<<blocks_for(c, s == 1 ? kNeighbours : 1), kThreads, 0, stream>>>(
+      x, dout, weight, mean, var, dx, dweight, dbias, n, c, s, epsilon);
 }
 
 }  // namespace baregrad

@@ -37,18 +37,17 @@ struct Channel {
   }
 };
 
-// The sum of v over every kTeams-th thread of a block of kThreads, in each of them. sums is in shared
-// memory.
-template <int kTeams = 1>
-__device__ inline double block_sum(double v, double (&sums)[kWarps * kTeams]) {
+// The sum of v over every team of a block of kThreads, of which thread t is in team t % teams, in each of
+// them. sums (kWarps teams,) is in shared memory.
+__device__ inline double block_sum(double v, double* sums, int teams = 1) {
   const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  for (int offset = kWarp / 2; offset >= kTeams; offset /= 2)
+  for (int offset = kWarp / 2; offset >= teams; offset /= 2)
     v += __shfl_xor_sync(0xffffffffu, v, offset);
   __syncthreads();  // the sums of the call before have been read
-  if (lane < kTeams) sums[warp * kTeams + lane] = v;
+  if (lane < teams) sums[warp * teams + lane] = v;
   __syncthreads();
   double total = 0;
-  for (int w = 0; w < kWarps; ++w) total += sums[w * kTeams + lane % kTeams];
+  for (int w = 0; w < kWarps; ++w) total += sums[w * teams + lane % teams];
   return total;
 }
 

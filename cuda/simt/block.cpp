@@ -29,7 +29,7 @@ constexpr Mask lanes_below(int count) {
 
 constinit thread_local Block* Block::running_ = nullptr;
 
-void Block::begin(const LaunchShape& shape, ThreadBody body, const void* closure,
+void Block::begin(const LaunchShape& shape, ThreadBody body, Range closure,
                   const Schedule& schedule) {
   shape_ = shape;
   body_ = body;
@@ -136,7 +136,7 @@ void Block::run_threads(void* self) {
   do {
     bool threw = false;
     try {
-      block.body_(block.closure_);
+      block.body_(block.closure_.begin);
     } catch (const std::bad_alloc&) {
       block.out_of_memory_ = true;
     } catch (...) {

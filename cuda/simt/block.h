@@ -13,6 +13,7 @@
 #include "async_copies.h"
 #include "counts.h"
 #include "fiber.h"
+#include "private_memory.h"
 #include "schedule.h"
 #include "shared_memory.h"
 #include "simt.h"
@@ -54,8 +55,7 @@ class Block {
   static Block* running() { return running_; }
 
   // For the launch. A report is empty unless something went wrong, which ends the launch.
-  void begin(const LaunchShape& shape, ThreadBody body, const void* closure,
-             const Schedule& schedule);
+  void begin(const LaunchShape& shape, ThreadBody body, Range closure, const Schedule& schedule);
   // Takes one turn after another, for a while. Several host threads may, with a Block each.
   using Turns = std::atomic<std::uint64_t>;  // given away so far
   void run_blocks(Turns& turns);
@@ -103,6 +103,7 @@ class Block {
   int thread() const { return warp_->first_thread + lane_; }
   const SharedMemory& shared_memory() const { return shared_memory_; }
   bool has_on_stack(const std::byte* address) { return fiber()->holds(address); }
+  bool has_as_argument(const std::byte* address) const { return closure_.holds(address); }
   std::string name_of(std::uint64_t turn) const;  // of the block that has it: "block (3, 0, 0)"
 
   // What went wrong, in words, and the end of the thread that found it. Nothing that owns memory
@@ -146,7 +147,7 @@ class Block {
 
   LaunchShape shape_{};
   ThreadBody body_ = nullptr;
-  const void* closure_ = nullptr;
+  Range closure_{};
   Schedule schedule_;
   SharedMemory shared_memory_;
   Watch watch_;

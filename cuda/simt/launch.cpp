@@ -109,6 +109,8 @@ std::string schedule_report(const std::string& rejected) {
 
 }  // namespace
 
+std::string last_report() { return last_error().report; }
+
 void set_host_threads(int count) { host_threads = std::max(1, count); }
 
 void ask_between_blocks(bool (*stop)()) { question = stop; }
@@ -129,9 +131,9 @@ std::string schedule() {
 
 void launch(const LaunchShape& shape, ThreadBody body, const void* closure, std::size_t bytes,
             cudaStream_t stream) noexcept {
+  const auto* const begin = static_cast<const std::byte*>(closure);
   if (is_capturing(stream)) {
     try {
-      const auto* const begin = static_cast<const std::byte*>(closure);
       // Aligned as new aligns, which is enough for what a closure holds.
       const auto copy = std::make_shared<std::vector<std::byte>>(begin, begin + bytes);
       write_down(stream, [=] { launch(shape, body, copy->data(), bytes, nullptr); });
@@ -162,7 +164,8 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure, std:
     if (simulated.rejected_schedule.empty()) {
       std::list<Borrowed> blocks;  // one for each host thread
       const auto begin_another = [&] {
-        blocks.emplace_back(simulated)->begin(shape, body, closure, simulated.schedule);
+        blocks.emplace_back(simulated)->begin(shape, body, {begin, begin + bytes},
+                                              simulated.schedule);
       };
       begin_another();
       const bool alone = is_watching() || !simulated.schedule.leaves_blocks_free();

@@ -1,20 +1,9 @@
 #include "private_memory.h"
 
 #include <link.h>
-#include <pthread.h>
 
 namespace simt {
 namespace {
-
-Range host_stack() {
-  pthread_attr_t attributes;
-  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return {};
-  void* stack = nullptr;
-  std::size_t bytes = 0;
-  pthread_attr_getstack(&attributes, &stack, &bytes);
-  pthread_attr_destroy(&attributes);
-  return {static_cast<std::byte*>(stack), static_cast<std::byte*>(stack) + bytes};
-}
 
 struct Question {
   const std::byte* address;
@@ -39,7 +28,6 @@ int look_into(dl_phdr_info* library, std::size_t, void* data) {
 }  // namespace
 
 Range private_memory(const std::byte* address) {
-  if (const Range stack = host_stack(); stack.holds(address)) return stack;
   Question question = {address, {}};
   dl_iterate_phdr(look_into, &question);
   return question.answer;

@@ -1,4 +1,4 @@
-// Memory that is nobody's business: stacks of the host's threads, and what libraries bring with them.
+// Memory that is nobody's business: what libraries bring with them, variables of the host among it.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@ struct Range {
   bool holds(const std::byte* address) const { return address >= begin && address < end; }
 };
 
-// Where an address lies that is on the stack of the calling host thread, in one of its thread-local
-// variables or in a loaded library: arguments of a launch, threadIdx, constants. Else nowhere.
+// Where an address lies that is in a thread-local variable of the calling host thread or in a loaded
+// library: threadIdx, constants. Else nowhere.
 Range private_memory(const std::byte* address);
 
 }  // namespace simt

@@ -159,6 +159,13 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   return cudaSuccess;
 }
 
+// Nobody sees what the host writes there, so all of it may have been.
+cudaError_t cudaMallocManaged(void** memory, std::size_t bytes, unsigned) {
+  const cudaError_t error = cudaMalloc(memory, bytes);
+  if (error == cudaSuccess) simt::GlobalMemory::instance().written_by_host(*memory, bytes);
+  return error;
+}
+
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
   if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault)
     return remember(cudaErrorInvalidMemcpyDirection);

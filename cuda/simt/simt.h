@@ -18,6 +18,9 @@ namespace simt {
 [[gnu::visibility("default")]] bool set_schedule(const char* name);
 [[gnu::visibility("default")]] std::string schedule();
 
+// What went wrong in the last launch of this host thread that failed, whoever was told; or nothing.
+[[gnu::visibility("default")]] std::string last_report();
+
 // How many host threads run the blocks of a launch that takes long; at first as many as there are
 // processors. In order of other schedules than forward, and while kernels are watched, it is one.
 [[gnu::visibility("default")]] void set_host_threads(int count);

@@ -113,7 +113,8 @@ bool Watch::find(Block& block, const Touch& touch, Place& place) {
            touch.address + touch.bytes <= last_->data + last_->bytes;
   };
   if (last_ == nullptr || generation_ != global.generation() || !is_inside()) {
-    if (block.has_on_stack(touch.address) || is_private(touch.address)) return true;
+    if (block.has_on_stack(touch.address) || block.has_as_argument(touch.address)) return true;
+    if (is_private(touch.address)) return true;
     generation_ = global.generation();
     last_ = global.around(touch.address);
   }

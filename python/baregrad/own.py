@@ -257,6 +257,7 @@ def included(source: Path) -> list[str]:
 
 def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
     """The slots that `code` fills, and the function that says so if it has none itself."""
+    code = re.sub(r"__global__[^{;]*", "", code)  # a kernel is no launcher, whatever its name
     if "baregrad_plugin" in code:
         filled = [slot for slot in _cpu.SLOTS if re.search(rf"->\s*{slot}\s*=", code)]
         fill = ""

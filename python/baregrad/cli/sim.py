@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 from .. import backend, own, sim
 from ..cases import OPS, Case
 from ..cases.on_device import OnDevice
-from ..choice import use
+from ..choice import SOURCES, use
 from ..trial import first_wrong
 from .ladder import LADDERS, add_size, cases_of
 
@@ -68,6 +69,12 @@ def run(args: argparse.Namespace) -> int:
         )
     brief = len(shown) > _MOST_KERNELS
     with use(*filter(None, [args.use]), sim="counted"):
+        own_kernels = "ladder/" in (args.use or "") or (args.use or "").endswith(SOURCES)
+        if own_kernels and set(re.findall(r"=([^,]+)", simulator.in_use())) == {"watched"}:
+            raise argparse.ArgumentTypeError(
+                f"argument --use: {args.use!r} has no kernel for the simulator, expected a .cu or a rung "
+                "of cuda/ladder"
+            )
         print(f"{args.what}, {args.use or 'as it is'}, schedule {simulator.schedule()}")
         for case in cases_of(args.what, args.size) if args.size else shown:
             sim.reset()
@@ -112,7 +119,9 @@ def run_program(library: str, schedule: str) -> int:
     arguments = (ctypes.c_char_p * 2)(Path(library).name.encode(), None)
     code: int = ctypes.CDLL(library).main(1, arguments)
     ctypes.CDLL(None).fflush(None)
-    if fault := simulator.last_error():
+    fault = simulator.last_report() or simulator.last_error()  # the program may have asked already
+    if fault:
         print(f"\n{fault}", file=sys.stderr)
-    print(f"\n{sim.report()}")
+    found = sim.report()
+    print(f"\n{found if found.kernels else 'no kernel ran to its end'}")
     return code or int(bool(fault))

@@ -60,6 +60,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     """
     for value in (a, b):
         operand("matmul", "an operand", value)
+    same_device("matmul", a=a, b=b)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"[matmul] operands have shapes {a.shape} and {b.shape}, expected no ()")
     if a.dtype != b.dtype and a.dtype.kind == "f":

@@ -154,9 +154,11 @@ cudaError_t cudaMalloc(T** memory, std::size_t bytes) {
 
 // Memory that the host may touch too.
 inline constexpr unsigned cudaMemAttachGlobal = 1, cudaHostAllocDefault = 0;
+[[gnu::visibility("default")]] cudaError_t cudaMallocManaged(void** memory, std::size_t bytes,
+                                                             unsigned flags = cudaMemAttachGlobal);
 template <typename T>
-cudaError_t cudaMallocManaged(T** memory, std::size_t bytes, unsigned = cudaMemAttachGlobal) {
-  return cudaMalloc(reinterpret_cast<void**>(memory), bytes);
+cudaError_t cudaMallocManaged(T** memory, std::size_t bytes, unsigned flags = cudaMemAttachGlobal) {
+  return cudaMallocManaged(reinterpret_cast<void**>(memory), bytes, flags);
 }
 // Memory of the host, which no kernel here may touch.
 [[gnu::visibility("default")]] cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
