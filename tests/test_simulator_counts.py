@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +23,8 @@ needs_sim = pytest.mark.skipif(
     backend.why_absent("sim") is not None, reason="this build has no simulator"
 )
 
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "cuda" / "simt" / "README.md"
 READ, WRITE, ATOMIC = 0, 1, 2
 
 
@@ -237,6 +241,24 @@ def test_kernels_of_the_cpu_are_refused(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["sim", "gemm", "--use", "gemm=ladder/4_packed"])
     assert "'gemm=ladder/4_packed' has no kernel for the simulator" in capsys.readouterr().err
+
+
+@needs_sim
+@pytest.mark.skipif(shutil.which("objdump") is None, reason="needs objdump")
+def test_the_page_shows_what_its_example_prints(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    listings = re.findall(r"(?:^    .*\n|^\n)+", PAGE.read_text(), re.MULTILINE)
+    shown = [textwrap.dedent(listing).strip() for listing in listings]
+    assert main(["sim", "examples/reverse.cu"]) == 0
+    printed = "\n".join(line.rstrip() for line in capfd.readouterr().out.splitlines())
+    assert printed in shown
+    text = (ROOT / "examples" / "reverse.cu").read_text()
+    wrong = tmp_path / "reverse.cu"
+    wrong.write_text(re.sub(r".*__syncthreads.*\n", "", text))
+    assert main(["sim", str(wrong)]) == 1
+    assert capfd.readouterr().err.strip() in shown
 
 
 def run_program(tmp_path: Path, text: str) -> int:
