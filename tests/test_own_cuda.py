@@ -51,6 +51,24 @@ def file(tmp_path: Path) -> Path:
     return source
 
 
+@pytest.mark.parametrize(
+    ("device", "spec", "expected"),
+    [
+        ("cpu", "{file}", "a .cpp or a rung of csrc/ladder"),
+        ("cpu", "gemm=ladder/1_coalesced", "a .cpp or a rung of csrc/ladder"),
+        ("sim", "gemm=ladder/4_packed", "a .cu or a rung of cuda/ladder"),
+    ],
+)
+def test_a_kernel_that_the_device_would_not_use_is_refused(
+    file: Path, capsys: pytest.CaptureFixture[str], device: str, spec: str, expected: str
+) -> None:
+    spec = spec.format(file=file)
+    with pytest.raises(SystemExit):
+        main(["train", "--data", "digits", "--model", "mlp", "--device", device, "--use", spec])
+    said = f"argument --use: {spec!r} has no gemm for {device}, expected {expected}"
+    assert said in capsys.readouterr().err
+
+
 def test_a_kernel_may_be_named_as_a_slot(file: Path) -> None:
     file.write_text(PLAIN.replace("matmul", "gemm"))
     assert own.build(file).slots == ("gemm", "gemm_workspace")

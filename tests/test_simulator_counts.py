@@ -240,7 +240,7 @@ def test_sim_shows_an_op_its_rung_and_a_program(
 def test_kernels_of_the_cpu_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["sim", "gemm", "--use", "gemm=ladder/4_packed"])
-    assert "'gemm=ladder/4_packed' has no kernel for the simulator" in capsys.readouterr().err
+    assert "'gemm=ladder/4_packed' has no gemm for sim, expected a .cu" in capsys.readouterr().err
 
 
 @needs_sim

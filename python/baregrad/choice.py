@@ -288,6 +288,12 @@ def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
     return [(op, label, library) for op, (label, library) in watched.items()]
 
 
+def left_out(where: str) -> list[str]:
+    """The ops for which a kernel is in use that a backend has none of: one of the CPU on a device."""
+    laid = {op for op, label, _ in _alternatives(where, _current) if label != "watched"}
+    return [op for op, _ in _current.rungs if op not in laid]
+
+
 def _library(where: str, library: str) -> str:
     """The library that has the same kernels for the arrays of a backend, "" if there is none."""
     from . import own

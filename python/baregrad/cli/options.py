@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import data
 from ..backend import device as find_device
-from ..choice import use
+from ..choice import left_out, use
 from ..threads import set_num_threads
 
 
@@ -69,7 +69,22 @@ def machine(args: argparse.Namespace) -> Iterator[None]:
     except (ValueError, RuntimeError) as error:
         raise argparse.ArgumentTypeError(f"argument {name}: {error}") from error
     with chosen:
+        if args.use:
+            expect_used(args.use, args.device.partition(":")[0])
         yield
+
+
+def expect_used(spec: str, device: str) -> None:
+    """ArgumentTypeError if the device has no kernel like one that is in use."""
+    if ops := left_out(device):
+        raise argparse.ArgumentTypeError(
+            f"argument --use: {spec!r} has no {' or '.join(ops)} for {device}, expected "
+            + (
+                "a .cpp or a rung of csrc/ladder"
+                if device == "cpu"
+                else "a .cu or a rung of cuda/ladder"
+            )
+        )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ctypes
-import re
 import signal
 import subprocess
 import sys
@@ -16,8 +15,9 @@ from typing import Any
 from .. import backend, own, sim
 from ..cases import OPS, Case
 from ..cases.on_device import OnDevice
-from ..choice import SOURCES, use
+from ..choice import use
 from ..trial import first_wrong
+from . import options
 from .ladder import LADDERS, add_size, cases_of
 
 HELP = (
@@ -69,12 +69,8 @@ def run(args: argparse.Namespace) -> int:
         )
     brief = len(shown) > _MOST_KERNELS
     with use(*filter(None, [args.use]), sim="counted"):
-        own_kernels = "ladder/" in (args.use or "") or (args.use or "").endswith(SOURCES)
-        if own_kernels and set(re.findall(r"=([^,]+)", simulator.in_use())) == {"watched"}:
-            raise argparse.ArgumentTypeError(
-                f"argument --use: {args.use!r} has no kernel for the simulator, expected a .cu or a rung "
-                "of cuda/ladder"
-            )
+        if args.use:
+            options.expect_used(args.use, "sim")
         print(f"{args.what}, {args.use or 'as it is'}, schedule {simulator.schedule()}")
         for case in cases_of(args.what, args.size) if args.size else shown:
             sim.reset()
