@@ -175,7 +175,13 @@ struct Loader<Tile, Strided> {
 };
 
 // A thread's share of a kHeight x kWidth tile: 4 x 4 outputs in each 64 x 64 of it, in float32. See also
-// mma.cuh.
+// mma.cuh. Threads of a 64 x 64, whose rows and columns these are:
+//
+//            0 .. 3    4 .. 7          60 .. 63
+//    0 ..  3     0         1     ...       15
+//    4 ..  7    16        17     ...       31
+//           ...
+//   60 .. 63   240       241     ...      255
 template <int kTileHeight, int kTileWidth>
 class FmaSums {
  public:
