@@ -10,7 +10,6 @@ from typing import Any
 
 from . import backend
 from .native import _cpu
-from .pieces import flops_of
 
 _SOURCES = Path(_cpu.__file__).parent / "sources"
 _WIDTH = 56  # of a line of source
@@ -188,6 +187,8 @@ def _kernel(
 
 
 def _flops(library: str, place: int) -> int | None:
+    from .pieces import flops_of  # starts processes, and is not wanted before
+
     found = flops_of(library)
     return None if found is None else found.get(place, 0)
 
