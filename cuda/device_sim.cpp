@@ -86,10 +86,8 @@ void bind_device(py::module_& m) {
         return kernels;
       },
       "Per kernel: name, launches, blocks, threads of a block; for each line that touches memory "
-      "its "
-      "file, number, memory, verb, requests, lanes, bytes, transactions and the least of them; for "
-      "each piece without a branch its file, line, library, place in there, turns of warps and "
-      "lanes.");
+      "its file, number, memory, verb, requests, lanes, bytes, transactions and the least of them; "
+      "for each piece without a branch its file, line, library, place in there, turns and lanes.");
 }
 
 }  // namespace baregrad

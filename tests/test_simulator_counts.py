@@ -286,6 +286,36 @@ def test_managed_memory_may_be_written_by_the_host(
     assert "copy_kernel: 1 launch, 1 blocks of 8 threads" in capfd.readouterr().out
 
 
+@needs_sim
+def test_a_copy_of_fewer_than_four_numbers_begins_at_a_multiple_of_16_bytes_too(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program(tmp_path, COPIES.replace("OFFSET", "4")) == 3
+    assert run_program(tmp_path, COPIES.replace("OFFSET", "1")) == 1
+    err = capfd.readouterr().err
+    assert "misaligned access in copy_kernel" in err
+    assert "the address is no multiple of 16, byte 4 of the 64 bytes" in err
+
+
+COPIES = """#include "../ptx.h"
+__global__ void copy_kernel(const float* x, float* y) {
+  __shared__ __align__(16) float four[4];
+  baregrad::ptx::copy_four_async(four, x + OFFSET, 3);
+  baregrad::ptx::commit_copies();
+  baregrad::ptx::wait_for_copies<0>();
+  for (int e = 0; e < 4; ++e) y[e] = four[e];
+}
+int main() {
+  float host[16], *x, *y;
+  for (int i = 0; i < 16; ++i) host[i] = 1;
+  cudaMalloc(&x, sizeof host);
+  cudaMalloc(&y, sizeof host);
+  cudaMemcpy(x, host, sizeof host, cudaMemcpyHostToDevice);
+  copy_kernel<<<1, 1>>>(x, y);
+  cudaMemcpy(host, y, 16, cudaMemcpyDeviceToHost);
+  return int(host[0] + host[1] + host[2] + host[3]);
+}
+"""
 KERNEL = """#include <cstdio>
 __global__ void copy_kernel(const float* x, float* y) {
   y[threadIdx.x] = x[threadIdx.x];

@@ -6,15 +6,7 @@ namespace {
 
 using namespace baregrad;
 
-constexpr int kTile = 64, kDepth = 16, kStages = 3;
-constexpr int kHeight = 32, kWidth = 16, kWarps = kTile / kWidth;  // of a warp; warps side by side
-constexpr int kHigh = kHeight / 16, kWide = kWidth / 8;            // instructions
-using Place = Tile<kTile, kTile>;
-
-// Where a number lies in its row of shared memory: what lanes read at once, rows of 4 numbers of a or 8 of b,
-// is in different banks.
-__device__ int a_place(int row, int depth) { return depth ^ row / 2 % 4 * 4; }
-__device__ int b_place(int depth, int column) { return column ^ depth % 4 * 8; }
+constexpr int kStages = 3;
 
 // The first `count` of four numbers that are `step` apart, the others 0.
 __device__ void copy_four(float* to, const float* from, int64_t step, int64_t count) {
@@ -27,11 +19,7 @@ __device__ void copy_four(float* to, const float* from, int64_t step, int64_t co
 __global__ void __launch_bounds__(kThreads, 2) gemm_copies_kernel(Product x) {
   __shared__ __align__(16) float as[kStages][kTile][kDepth], bs[kStages][kDepth][kTile];
   const Place tile(x.size);
-  const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
-  const int row = warp / kWarps * kHeight, column = warp % kWarps * kWidth;
-  PartSums sums[kHigh][kWide];
-  const bool has_outputs = tile.i + row < x.size.m && tile.j + column < x.size.n;
-  bool all_have_parts = true;
+  WarpSums sums(x, tile);
   const auto load = [&](int64_t p) {  // each thread four numbers of a and four of b
     const int i = threadIdx.x / 4, d = threadIdx.x % 4 * 4;
     const int q = threadIdx.x / 16, j = threadIdx.x % 16 * 4;
@@ -55,31 +43,9 @@ __global__ void __launch_bounds__(kThreads, 2) gemm_copies_kernel(Product x) {
     load(p + (kStages - 1) * kDepth);
     const auto& a = as[p / kDepth % kStages];
     const auto& b = bs[p / kDepth % kStages];
-    for (int q = 0; has_outputs && q < kDepth; q += 8) {
-      Parts<4> y[kHigh];
-      Parts<2> z[kWide];
-      for (int h = 0; h < kHigh; ++h) {
-        float four[4];
-        const int i = row + h * 16 + lane % 16;
-        ptx::load_matrices(four, &a[i][a_place(i, q + lane / 16 * 4)]);
-        all_have_parts &= y[h].split(four);
-      }
-      for (int w = 0; w < kWide; ++w) {
-        const int d = q + lane % 4, j = b_place(d, column + w * 8 + lane / 4);
-        all_have_parts &= z[w].split({b[d][j], b[d + 4][j]});
-      }
-#pragma unroll
-      for (int h = 0; h < kHigh; ++h)
-#pragma unroll
-        for (int w = 0; w < kWide; ++w) sums[h][w].add(y[h], z[w]);
-    }
+    sums.add(a, b);
   }
-  if (__syncthreads_or(!all_have_parts)) return put_plain(x, tile);
-#pragma unroll
-  for (int h = 0; h < kHigh; ++h)
-#pragma unroll
-    for (int w = 0; w < kWide; ++w)
-      sums[h][w].put(x, tile.s, tile.i + row + h * 16, tile.j + column + w * 8);
+  sums.put();
 }
 
 void gemm(ConstMatrix a, ConstMatrix b, const float* bias, Matrix c, GemmSize size, float alpha,

@@ -73,15 +73,75 @@ struct PartSums {
   }
 };
 
-// A tile whose factors do not all have parts.
-template <int kHeight, int kWidth>
-__device__ void put_plain(const Product& x, const Tile<kHeight, kWidth>& tile) {
-  for (int e = threadIdx.x; e < kHeight * kWidth; e += kThreads) {
-    const int64_t i = tile.i + e / kWidth, j = tile.j + e % kWidth;
-    float sum = 0.f;
-    for (int64_t p = 0; p < x.size.k; ++p) sum += x.a_at(tile.s, i, p) * x.b_at(tile.s, p, j);
-    x.put(tile.s, i, j, sum);
+// A block computes 64 x 64 outputs, and has 16 places along k in shared memory at a time.
+constexpr int kTile = 64, kDepth = 16;
+using Place = Tile<kTile, kTile>;
+
+// Where a number lies in its row of shared memory: what lanes read at once, rows of 4 numbers of a or 8 of b,
+// is in different banks.
+__device__ inline int a_place(int row, int depth) { return depth ^ row / 2 % 4 * 4; }
+__device__ inline int b_place(int depth, int column) { return column ^ depth % 4 * 8; }
+
+// The 32 x 16 outputs of a warp in its block's tile.
+class WarpSums {
+ public:
+  __device__ WarpSums(const Product& x, const Place& tile)
+      : x_(x), tile_(tile), row_(warp() / kWarps * kHeight), column_(warp() % kWarps * kWidth) {}
+
+  // += a b, whose numbers lie at their places.
+  __device__ void add(const float (&a)[kTile][kDepth], const float (&b)[kDepth][kTile]) {
+    if (tile_.i + row_ >= x_.size.m || tile_.j + column_ >= x_.size.n) return;
+    const int lane = threadIdx.x % kWarp;
+    for (int q = 0; q < kDepth; q += 8) {
+      Parts<4> y[kHigh];
+      Parts<2> z[kWide];
+      for (int h = 0; h < kHigh; ++h) {
+        float four[4];
+        const int i = row_ + h * 16 + lane % 16;
+        ptx::load_matrices(four, &a[i][a_place(i, q + lane / 16 * 4)]);
+        all_have_parts_ &= y[h].split(four);
+      }
+      for (int w = 0; w < kWide; ++w) {
+        const int d = q + lane % 4, j = b_place(d, column_ + w * 8 + lane / 4);
+        all_have_parts_ &= z[w].split({b[d][j], b[d + 4][j]});
+      }
+#pragma unroll
+      for (int h = 0; h < kHigh; ++h)
+#pragma unroll
+        for (int w = 0; w < kWide; ++w) sums_[h][w].add(y[h], z[w]);
+    }
   }
-}
+
+  __device__ void put() const {
+    if (__syncthreads_or(!all_have_parts_)) return put_plain();
+#pragma unroll
+    for (int h = 0; h < kHigh; ++h)
+#pragma unroll
+      for (int w = 0; w < kWide; ++w)
+        sums_[h][w].put(x_, tile_.s, tile_.i + row_ + h * 16, tile_.j + column_ + w * 8);
+  }
+
+ private:
+  static constexpr int kHeight = 32, kWidth = 16, kWarps = kTile / kWidth;  // warps side by side
+  static constexpr int kHigh = kHeight / 16, kWide = kWidth / 8;            // instructions
+
+  __device__ static int warp() { return threadIdx.x / kWarp; }
+  // The whole tile, whose factors do not all have parts.
+  __device__ void put_plain() const {
+    for (int e = threadIdx.x; e < kTile * kTile; e += kThreads) {
+      const int64_t i = tile_.i + e / kTile, j = tile_.j + e % kTile;
+      float sum = 0.f;
+      for (int64_t p = 0; p < x_.size.k; ++p)
+        sum += x_.a_at(tile_.s, i, p) * x_.b_at(tile_.s, p, j);
+      x_.put(tile_.s, i, j, sum);
+    }
+  }
+
+  const Product& x_;
+  const Place& tile_;
+  int row_, column_;
+  PartSums sums_[kHigh][kWide];
+  bool all_have_parts_ = true;
+};
 
 }  // namespace baregrad
