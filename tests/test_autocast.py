@@ -11,27 +11,14 @@ from baregrad import backend
 from baregrad.cases import OPS
 from baregrad.cases.case import Case
 from baregrad.cases.check import exact_result, share_of_bound
+from baregrad.cases.gemm import rounded
 from baregrad.cases.on_device import OnDevice
 from conftest import SCHEDULES
 
 pytestmark = pytest.mark.skipif(
     backend.why_absent("sim") is not None, reason="this build has no simulator"
 )
-BITS = {"tf32": 13, "bf16": 16}  # of a float32, that are rounded away
-PRECISIONS = pytest.mark.parametrize("precision", BITS)
-
-
-def rounded(x: np.ndarray, precision: str) -> np.ndarray:
-    """x as a tensor core takes it: TF32 rounds ties away from 0, bfloat16 to even."""
-    dropped = BITS[precision]
-    bits = x.view(np.uint32)
-    half = np.uint32(1 << (dropped - 1))
-    if precision == "bf16":
-        half = half - np.uint32(1) + (bits >> np.uint32(dropped) & np.uint32(1))
-    finite = np.isfinite(x)
-    kept = np.where(finite, bits + half, bits) >> np.uint32(dropped) << np.uint32(dropped)
-    kept[np.isnan(x)] = 0x7FC00000
-    return kept.astype(np.uint32).view(np.float32)
+PRECISIONS = pytest.mark.parametrize("precision", ["tf32", "bf16"])
 
 
 def is_right(case: Case, table: Any, precision: str) -> None:

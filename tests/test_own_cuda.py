@@ -158,3 +158,16 @@ def test_it_can_be_trained_with(file: Path, capsys: pytest.CaptureFixture[str]) 
 def test_it_is_not_for_the_cpu(file: Path) -> None:
     with bg.use(str(file)):
         assert "my_gemm" not in bg.backend.CPU.table.own.in_use()
+
+
+def test_a_training_on_the_simulator_can_be_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "points.csv"
+    table.write_text("x,y\n" + "\n".join(f"{i / 40},{i / 20}" for i in range(40)))
+    words = ["--data", str(table), "--target", "y", "--model", "linear", "--epochs", "1"]
+    more = ["--device", "sim", "--use", "sim=counted", "--output", str(tmp_path / "m.safetensors")]
+    assert main(["train", *words, *more]) == 0
+    out = capsys.readouterr().out
+    assert "adam_step_kernel" in out
+    assert "lanes busy" in out

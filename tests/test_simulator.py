@@ -237,6 +237,29 @@ def test_takes_the_shapes_that_a_device_takes(
     assert simulator.kernels.launch_shape(*shape, ctypes.c_size_t(0)) == error
 
 
+def test_a_launch_that_no_device_takes_is_told_with_its_figures(simulator: Simulator) -> None:
+    def said(grid: tuple[int, ...], block: tuple[int, ...], shared_bytes: int = 0) -> str:
+        shape = [address(np.array(size, np.uint32)) for size in (grid, block)]
+        error = simulator.kernels.launch_shape(*shape, ctypes.c_size_t(shared_bytes))
+        text: bytes = simulator.control.error_text(error)
+        return text.decode()
+
+    line = line_of("launched", "kernels.cu", "line")
+    what = f"{line}: invalid configuration argument of the launch of half_warps_kernel: "
+    assert said((1, 1, 1), (64, 17, 1)) == (
+        f"{what}blocks of 64 x 17 x 1 threads, expected 1 to 1024, and at most 64 along z"
+    )
+    assert said((3, 0, 1), (32, 1, 1)) == (
+        f"{what}a grid of 3 x 0 x 1 blocks, expected 1 or more, and at most 65535 along y and z"
+    )
+    assert said((1, 1, 1), (32, 1, 1), 1 << 20) == (
+        f"{line}: invalid argument of the launch of half_warps_kernel: 1048576 bytes of dynamic "
+        "shared memory, expected at most 232448"
+    )
+    assert said((1, 1, 1), (32, 1, 1)) == "no error"
+    assert simulator.control.error_text(INVALID_CONFIGURATION) == b"invalid configuration argument"
+
+
 def test_takes_as_much_dynamic_shared_memory_as_a_device(simulator: Simulator) -> None:
     assert simulator.faults.dynamic_bytes(227 << 10) == SUCCESS
     assert simulator.faults.dynamic_bytes((227 << 10) + 4) == INVALID_VALUE

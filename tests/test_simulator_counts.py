@@ -237,6 +237,27 @@ def test_sim_shows_an_op_its_rung_and_a_program(
 
 
 @needs_sim
+def test_a_program_of_a_tutorial_runs_and_is_given_its_arguments(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    program = str(Path(__file__).parent / "simulator" / "tutorial.cu")
+    assert main(["sim", program]) == 0
+    assert "300 of 300 done, the first 1, the last -300, the 101st 0\n" in capfd.readouterr().out
+    assert main(["sim", program, "1000", "--schedule", "reverse"]) == 0
+    out = capfd.readouterr().out
+    assert "1000 of 1000 done, the first 1, the last -1000, the 101st 0\n" in out
+    assert "stencil<1>: 1 launch, 8 blocks of 128 threads" in out
+
+
+@needs_sim
+def test_rounded_products_are_held_to_those_of_rounded_factors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sim", "gemm", "--size", "70", "90", "40", "--use", "precision=bf16"]) == 0
+    assert "gemm-m70-n90-k40-of bf16 numbers: right, and no fault" in capsys.readouterr().out
+
+
+@needs_sim
 def test_kernels_of_the_cpu_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["sim", "gemm", "--use", "gemm=ladder/4_packed"])
@@ -372,6 +393,9 @@ int main() {
         (["fill", "--size", "3"], "argument --size: none for fill, expected one of gemm, "),
         (["gemm", "--size", "3"], "argument --size: 1 numbers, expected m n k for gemm"),
         (["gemm", "--schedule", "sideways"], "schedule is 'sideways', expected forward, reverse"),
+        (["gemm", "7"], "argument ARG: gemm is no program, expected none"),
+        (["a.cu", "--use", "gemm=ladder/0"], "argument --use: a.cu is a program, expected an op"),
+        (["a.cu", "--size", "3"], "argument --size: a.cu is a program, expected an op"),
         (["nothing.cu"], r"nothing.cu: No such file"),
     ],
 )

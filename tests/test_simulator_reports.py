@@ -208,4 +208,4 @@ def test_the_page_of_wrong_kernels_has_all_of_them() -> None:
     assert len(found) >= 30
     assert page.count("\n> ") == len(found)
     for place, (_, code) in found.items():
-        assert f", {place}: `{code}`\n\n> " in page, "python tests/zoo.py"
+        assert f", {place}\n\n```cuda\n{code}\n```\n\n> " in page, "python tests/zoo.py"

@@ -85,9 +85,11 @@ def compile_watched(path: Path, out: Path) -> Path:
     translated = translate_cu(path, out.with_suffix(".cpp"))
     include = ["-I", str(SIMT / "include"), "-I", str(path.parent)]
     half = out.with_suffix(".o")
-    # What is copied in one piece is to stay one access.
-    watched = ["-O1", "-gdwarf-4", "-g1", "-fno-tree-sra", "-fsanitize=thread"]
-    watched += ["-fsanitize-coverage=trace-pc"]
+    watched = ["-O1", "-gdwarf-4", "-g1", "-fsanitize=thread", "-fsanitize-coverage=trace-pc"]
+    if "clang" in (compiler() or ""):
+        watched += ["-mllvm", "-tsan-distinguish-volatile"]
+    else:  # what is copied in one piece is to stay one access
+        watched += ["-fno-tree-sra", "--param=tsan-distinguish-volatile=1"]
     command = [compiler() or "c++", *FLAGS, *watched, *include]
     done = subprocess.run(
         [*command, "-c", str(translated), "-o", str(half)],

@@ -18,6 +18,9 @@ namespace {
 // Fruitless turns in spin loops, one after another, before a thread counts as stuck: about 30 ms.
 constexpr int kMaxTurnsAside = 1 << 20;
 
+// Reads of one volatile word in a row, after which a thread may be waiting for another to write it.
+constexpr int kPatience = 16;
+
 // Between two questions whether to stop a launch; short beside the 100 ms that a person notices.
 constexpr std::chrono::milliseconds kWhile{5};
 
@@ -197,13 +200,31 @@ void Block::release_barrier() {
   }
 }
 
+bool Block::is_stuck() { return ++turns_aside_ > kMaxTurnsAside; }
+
+void Block::go_aside() {
+  warp_->aside |= bit(lane_);
+  suspend();
+}
+
 void Block::stand_aside(const Site& site) {
-  if (++turns_aside_ > kMaxTurnsAside) {
+  if (is_stuck()) {
     note_spinning(site);
     stop();
   }
-  warp_->aside |= bit(lane_);
-  suspend();
+  go_aside();
+}
+
+void Block::poll(const void* address, const void* pc) {
+  const Poll now{thread(), address, pc};
+  polls_ = now == poll_ ? polls_ + 1 : 0;
+  poll_ = now;
+  if (polls_ < kPatience) return;
+  if (is_stuck()) {
+    note_polling(pc);
+    stop();
+  }
+  go_aside();
 }
 
 bool Block::recall_threads_aside() {

@@ -74,6 +74,7 @@ class Block {
   BlockVote block_vote() const { return released_; }
   std::uint64_t warp_answer() const { return warp_->answers[lane_]; }
   void stand_aside(const Site& site);
+  void poll(const void* address, const void* pc);
   void* shared_array(const Site& declaration, const void* identity, std::size_t bytes,
                      std::size_t alignment);
   void* dynamic_shared_array(const Site& declaration);
@@ -125,6 +126,8 @@ class Block {
   bool enter_fresh_lane();
   void finish_thread();
   void release_barrier();
+  bool is_stuck();
+  void go_aside();
   bool recall_threads_aside();
 
   void perform(const AsyncCopy& copy);
@@ -139,6 +142,7 @@ class Block {
   void note_overrun(const SharedMemory::Overrun& overrun);
   void note_room(const Site& declaration);
   void note_spinning(const Site& site);
+  void note_polling(const void* pc);
   void note_own_mask(const Site& site, Mask mask);
   void note_mismatch(const Warp& warp, int lane);
   void note_stray_read(const Warp& warp, Mask group);
@@ -179,6 +183,15 @@ class Block {
   const Site* barrier_ = nullptr;  // where the first of them waits
   bool barrier_diverges_ = false;
   int turns_aside_ = 0;  // since a thread last got on
+
+  // What was read last that is volatile, and how often in a row.
+  struct Poll {
+    int thread;
+    const void *address, *pc;
+    bool operator==(const Poll&) const = default;
+  };
+  Poll poll_{};
+  int polls_ = 0;
 };
 
 inline bool is_same_text(const char* s, const char* t) { return s == t || std::strcmp(s, t) == 0; }

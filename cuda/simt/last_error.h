@@ -9,10 +9,14 @@ namespace simt {
 
 struct LastError {
   cudaError_t code = cudaSuccess;
-  std::string report;  // of the last launch that failed
+  cudaError_t reported = cudaSuccess;  // of the last launch that failed, and in words
+  std::string report;
 };
 
 LastError& last_error();
+
+// The error of a launch, and what there is to say of it.
+void report(cudaError_t error, const std::string& text);
 
 // Remembers the error, if it is one and no launch failure is pending, and returns it.
 cudaError_t remember(cudaError_t error);

@@ -16,6 +16,7 @@
 #include "block.h"
 #include "graphs.h"
 #include "last_error.h"
+#include "report_text.h"
 
 namespace simt {
 namespace {
@@ -24,13 +25,43 @@ constexpr unsigned kMaxBlockDepth = 64;       // blockDim.z
 constexpr unsigned kMaxGridWidth = 1u << 31;  // gridDim.x, exclusive
 constexpr unsigned kMaxGridHeight = 65535;    // gridDim.y and z
 
-bool device_takes(const LaunchShape& shape) {
-  const auto [bx, by, bz] = shape.block;
-  const auto [gx, gy, gz] = shape.grid;
-  if (bx == 0 || by == 0 || bz == 0 || gx == 0 || gy == 0 || gz == 0) return false;
-  if (bx > kMaxBlockThreads || by > kMaxBlockThreads || bz > kMaxBlockDepth) return false;
-  if (bx * by * bz > kMaxBlockThreads) return false;
-  return gx < kMaxGridWidth && gy <= kMaxGridHeight && gz <= kMaxGridHeight;
+bool fits(const dim3& block) {
+  const auto [x, y, z] = block;
+  if (x == 0 || y == 0 || z == 0 || z > kMaxBlockDepth) return false;
+  return x <= kMaxBlockThreads && y <= kMaxBlockThreads && x * y * z <= kMaxBlockThreads;
+}
+
+bool is_grid(const dim3& grid) {
+  const auto [x, y, z] = grid;
+  if (x == 0 || y == 0 || z == 0 || x >= kMaxGridWidth) return false;
+  return y <= kMaxGridHeight && z <= kMaxGridHeight;
+}
+
+std::string text(const dim3& size) {
+  return std::to_string(size.x) + " x " + std::to_string(size.y) + " x " + std::to_string(size.z);
+}
+
+// Whether a device takes such a launch; if not, the error of it.
+bool is_taken(const LaunchShape& shape) {
+  const auto refuse = [&](cudaError_t error, const char* what, const std::string& figures) {
+    report(error, text(shape.location) + ": invalid " + what + " of the launch of " + shape.kernel +
+                      ": " + figures);
+    return false;
+  };
+  if (!fits(shape.block))
+    return refuse(
+        cudaErrorInvalidConfiguration, "configuration argument",
+        "blocks of " + text(shape.block) + " threads, expected 1 to 1024, and at most 64 along z");
+  if (!is_grid(shape.grid))
+    return refuse(cudaErrorInvalidConfiguration, "configuration argument",
+                  "a grid of " + text(shape.grid) +
+                      " blocks, expected 1 or more, and at most 65535 along y and z");
+  if (shape.shared_bytes > kDynamicSharedBytes)
+    return refuse(cudaErrorInvalidValue, "argument",
+                  std::to_string(shape.shared_bytes) +
+                      " bytes of dynamic shared memory, expected at most " +
+                      std::to_string(kDynamicSharedBytes));
+  return true;
 }
 
 // One launch runs at a time, from whichever host thread. Blocks and their fibers are kept for the
@@ -146,19 +177,10 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure, std:
     block->note(shape.location, std::string("nested launch of ") + shape.kernel, "");
     block->stop();
   }
-  LastError& error = last_error();
-  if (error.code == cudaErrorLaunchFailure) return;
-  if (!device_takes(shape)) {
-    remember(cudaErrorInvalidConfiguration);
-    return;
-  }
-  if (shape.shared_bytes > kDynamicSharedBytes) {
-    remember(cudaErrorInvalidValue);
-    return;
-  }
+  if (last_error().code == cudaErrorLaunchFailure) return;
   const auto stop = question.load();
-  if (stop()) return;
   try {
+    if (!is_taken(shape) || stop()) return;
     Device& simulated = device();
     std::unique_lock lock(simulated.mutex);
     if (simulated.rejected_schedule.empty()) {
@@ -182,11 +204,10 @@ void launch(const LaunchShape& shape, ThreadBody body, const void* closure, std:
       Block& block = first_that_failed(blocks);
       if (block.is_out_of_memory()) throw std::bad_alloc();
       if (block.report().empty()) return block.end_counting();
-      error.report = block.report();
+      report(cudaErrorLaunchFailure, block.report());
     } else {
-      error.report = schedule_report(simulated.rejected_schedule);
+      report(cudaErrorLaunchFailure, schedule_report(simulated.rejected_schedule));
     }
-    remember(cudaErrorLaunchFailure);
   } catch (const std::bad_alloc&) {
     remember(cudaErrorMemoryAllocation);
   }

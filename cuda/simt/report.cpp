@@ -6,6 +6,7 @@
 
 #include "block.h"
 #include "report_text.h"
+#include "source_line.h"
 
 namespace simt {
 namespace {
@@ -113,6 +114,11 @@ void Block::note_spinning(const Site& site) {
   note(site.location, "a thread spins for ever",
        "thread " + std::to_string(warp_->first_thread + lane_) + " waits at " +
            std::string(site.operation) + " for what no thread of its block will do");
+}
+
+void Block::note_polling(const void* pc) {
+  const SourceLine line = source_lines({pc}).front();
+  note_spinning({"a volatile read", line.location()});
 }
 
 void Block::note_width(const Site& site, int width) {

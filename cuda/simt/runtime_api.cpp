@@ -77,6 +77,12 @@ LastError& last_error() {
   return error;
 }
 
+void report(cudaError_t error, const std::string& text) {
+  last_error().reported = error;
+  last_error().report = text;
+  remember(error);
+}
+
 cudaError_t remember(cudaError_t error) {
   LastError& last = last_error();
   if (error != cudaSuccess && last.code != cudaErrorLaunchFailure) last.code = error;
@@ -101,8 +107,8 @@ const char* cudaGetErrorName(cudaError_t error) {
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
-  const std::string& report = simt::last_error().report;
-  if (error == cudaErrorLaunchFailure && !report.empty()) return report.c_str();
+  const simt::LastError& last = simt::last_error();
+  if (error != cudaSuccess && error == last.reported) return last.report.c_str();
   const simt::ErrorText* const known = simt::find(error);
   return known == nullptr ? "unrecognized error code" : known->text;
 }
@@ -110,6 +116,8 @@ const char* cudaGetErrorString(cudaError_t error) {
 cudaError_t cudaDeviceSynchronize() { return simt::pending_failure(); }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return simt::pending_failure(stream); }
+
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return simt::pending_failure(stream); }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   if (memory == nullptr) return remember(cudaErrorInvalidValue);
@@ -184,6 +192,27 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   return cudaSuccess;
 }
 
+// In rows that begin at multiples of 512 bytes, as on devices of today.
+cudaError_t cudaMallocPitch(void** memory, std::size_t* pitch, std::size_t width,
+                            std::size_t height) {
+  constexpr std::size_t multiple = 512;
+  if (pitch == nullptr) return remember(cudaErrorInvalidValue);
+  std::size_t bytes = 0;
+  if (__builtin_add_overflow(width, multiple - 1, pitch) ||
+      __builtin_mul_overflow(*pitch &= ~(multiple - 1), height, &bytes))
+    return remember(cudaErrorMemoryAllocation);
+  return cudaMalloc(memory, bytes);
+}
+
+cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                         std::size_t width, std::size_t height, cudaMemcpyKind kind) {
+  return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
+}
+
+cudaError_t cudaMemPrefetchAsync(const void* memory, std::size_t, int, cudaStream_t) {
+  return memory == nullptr ? remember(cudaErrorInvalidValue) : cudaSuccess;
+}
+
 cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
                               std::size_t from_pitch, std::size_t width, std::size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream) {
@@ -253,6 +282,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return event == nullptr ? remember(cudaErrorInvalidResourceHandle) : simt::pending_failure();
 }
 
+cudaError_t cudaEventQuery(cudaEvent_t event) { return cudaEventSynchronize(event); }
+
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
   if (milliseconds == nullptr) return remember(cudaErrorInvalidValue);
   if (begin == nullptr || end == nullptr || !begin->moment || !end->moment)
@@ -266,6 +297,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device != 0) return remember(cudaErrorInvalidDevice);
   *properties = {};
   properties->totalGlobalMem = simt::physical_bytes();
+  properties->totalConstMem = 64 << 10;
+  properties->memoryBusWidth = 6144;
   properties->sharedMemPerBlock = simt::kStaticSharedBytes;
   properties->sharedMemPerBlockOptin = simt::kDynamicSharedBytes;
   properties->sharedMemPerMultiprocessor = simt::kDynamicSharedBytes + 1024;
@@ -280,6 +313,37 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   std::ranges::copy(std::array{2147483647, 65535, 65535}, properties->maxGridSize);
   constexpr std::string_view name = "simulator";
   std::ranges::copy(name, properties->name);
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  cudaDeviceProp properties;
+  if (value == nullptr) return remember(cudaErrorInvalidValue);
+  if (const cudaError_t error = cudaGetDeviceProperties(&properties, device)) return error;
+  switch (attribute) {
+    case cudaDevAttrMaxThreadsPerBlock:
+      return *value = properties.maxThreadsPerBlock, cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      return *value = static_cast<int>(properties.sharedMemPerBlock), cudaSuccess;
+    case cudaDevAttrWarpSize:
+      return *value = properties.warpSize, cudaSuccess;
+    case cudaDevAttrMultiProcessorCount:
+      return *value = properties.multiProcessorCount, cudaSuccess;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      return *value = properties.maxThreadsPerMultiProcessor, cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      return *value = properties.major, cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      return *value = properties.minor, cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      return *value = static_cast<int>(properties.sharedMemPerBlockOptin), cudaSuccess;
+  }
+  return remember(cudaErrorInvalidValue);
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  if (version == nullptr) return remember(cudaErrorInvalidValue);
+  *version = 13000;
   return cudaSuccess;
 }
 

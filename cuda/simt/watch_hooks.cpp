@@ -18,6 +18,11 @@ void touch(const volatile void* address, std::size_t bytes, Kind kind, std::size
   block->touch({place, bytes, kind, multiple, pc, is_half});
 }
 
+void poll(const volatile void* address, std::size_t bytes, std::size_t multiple, const void* pc) {
+  touch(address, bytes, Kind::kRead, multiple, pc);
+  if (Block* const block = Block::running()) block->poll(const_cast<const void*>(address), pc);
+}
+
 }  // namespace
 }  // namespace simt
 
@@ -56,18 +61,30 @@ EXPORTED void* __tsan_memset(void* to, int byte, std::size_t bytes) {
   return std::memset(to, byte, bytes);
 }
 
-#define ACCESSES(bytes)                                         \
-  EXPORTED void __tsan_read##bytes(void* address) {             \
-    simt::touch(address, bytes, simt::Kind::kRead, bytes, PC);  \
-  }                                                             \
-  EXPORTED void __tsan_write##bytes(void* address) {            \
-    simt::touch(address, bytes, simt::Kind::kWrite, bytes, PC); \
-  }                                                             \
-  EXPORTED void __tsan_unaligned_read##bytes(void* address) {   \
-    simt::touch(address, bytes, simt::Kind::kRead, 1, PC);      \
-  }                                                             \
-  EXPORTED void __tsan_unaligned_write##bytes(void* address) {  \
-    simt::touch(address, bytes, simt::Kind::kWrite, 1, PC);     \
+#define ACCESSES(bytes)                                                 \
+  EXPORTED void __tsan_read##bytes(void* address) {                     \
+    simt::touch(address, bytes, simt::Kind::kRead, bytes, PC);          \
+  }                                                                     \
+  EXPORTED void __tsan_write##bytes(void* address) {                    \
+    simt::touch(address, bytes, simt::Kind::kWrite, bytes, PC);         \
+  }                                                                     \
+  EXPORTED void __tsan_volatile_read##bytes(void* address) {            \
+    simt::poll(address, bytes, bytes, PC);                              \
+  }                                                                     \
+  EXPORTED void __tsan_unaligned_volatile_read##bytes(void* address) {  \
+    simt::poll(address, bytes, 1, PC);                                  \
+  }                                                                     \
+  EXPORTED void __tsan_unaligned_volatile_write##bytes(void* address) { \
+    simt::touch(address, bytes, simt::Kind::kWrite, 1, PC);             \
+  }                                                                     \
+  EXPORTED void __tsan_volatile_write##bytes(void* address) {           \
+    simt::touch(address, bytes, simt::Kind::kWrite, bytes, PC);         \
+  }                                                                     \
+  EXPORTED void __tsan_unaligned_read##bytes(void* address) {           \
+    simt::touch(address, bytes, simt::Kind::kRead, 1, PC);              \
+  }                                                                     \
+  EXPORTED void __tsan_unaligned_write##bytes(void* address) {          \
+    simt::touch(address, bytes, simt::Kind::kWrite, 1, PC);             \
   }
 ACCESSES(1)
 ACCESSES(2)

@@ -76,6 +76,11 @@ def in_use() -> Chosen:
     return Chosen(_current)
 
 
+def current() -> Choice:
+    """What is in use now."""
+    return _current
+
+
 def use(*specs: str, **entries: str) -> Chosen:
     """Pick what runs the kernels from now on, or inside `with bg.use(...):`.
 

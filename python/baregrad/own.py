@@ -38,7 +38,9 @@ _PLAIN, _WATCHED = (
     ("-O2",),
     ("-O1", "-gdwarf-4", "-g1", "-fsanitize=thread", "-fsanitize-coverage=trace-pc"),
 )
-_NOT_BY_CLANG = ("-fno-tree-sra",)  # which would load a vector piece by piece
+# A vector is not to be loaded piece by piece; and who reads what is volatile may wait for it.
+_WATCHED_BY_GCC = ("-fno-tree-sra", "--param=tsan-distinguish-volatile=1")
+_WATCHED_BY_CLANG = ("-mllvm", "-tsan-distinguish-volatile")
 # For the device at hand. The runtime of CUDA is inside, and its names stay there.
 _NVCC_FLAGS = (
     *("-std=c++20", "-O3", "-arch=native", "-DBAREGRAD_DEVICE"),
@@ -215,7 +217,8 @@ def _device_headers() -> Path:
 
 def device_flags(source: Path, seen: bool) -> list[str]:
     """How a .cu is compiled for the simulator, which sees every access or not."""
-    how = (*_WATCHED, *(() if "clang" in compiler("[use]")[0] else _NOT_BY_CLANG))
+    is_clang = "clang" in compiler("[use]")[0]
+    how = (*_WATCHED, *(_WATCHED_BY_CLANG if is_clang else _WATCHED_BY_GCC))
     folders = (
         *(DEVICE / "simt" / "include", _device_headers(), DEVICE / "kernels"),
         *(HEADERS, source.resolve().parent),

@@ -303,8 +303,8 @@ EXPORT int allocate(size_t bytes) {
 EXPORT int launch_shape(const unsigned* grid, const unsigned* block, size_t shared_bytes) {
   int* out = nullptr;
   cudaMalloc(&out, 4096 * sizeof(int));
-  half_warps_kernel<<<dim3(grid[0], grid[1], grid[2]), dim3(block[0], block[1], block[2]),
-                      shared_bytes>>>(out);
+  const dim3 blocks(grid[0], grid[1], grid[2]), threads(block[0], block[1], block[2]);
+  half_warps_kernel<<<blocks, threads, shared_bytes>>>(out);  // line: launched
   cudaFree(out);
   return cudaGetLastError();
 }

@@ -134,6 +134,14 @@ __global__ void bytes_kernel(unsigned char* out) {
   out[threadIdx.x] = cells[63 - threadIdx.x];
 }
 
+// The second warp writes what the first waits for.
+__global__ void polling_kernel(volatile int* flag, int* out, bool write) {
+  if (threadIdx.x == 40 && write) *flag = 1;  // fault: volatile_write
+  while (threadIdx.x == 0 && *flag == 0) {    // fault: polling
+  }
+  out[threadIdx.x] = 1;
+}
+
 __global__ void sum_kernel(const float* x, float* out) {
   float v = x[threadIdx.x];
   for (int offset = 16; offset > 0; offset /= 2) v += __shfl_xor_sync(0xffffffffu, v, offset);
@@ -181,4 +189,7 @@ EXPORT void store_pair(float* out, int first) {
   store_pair_kernel<<<1, 1>>>(make_float2(1.0f, 2.0f), out, first);
 }
 EXPORT void bytes(unsigned char* out) { bytes_kernel<<<1, 64>>>(out); }
+EXPORT void polling(volatile int* flag, int* out, bool write) {
+  polling_kernel<<<1, 64>>>(flag, out, write);
+}
 EXPORT void sum(const float* x, float* out) { sum_kernel<<<1, 32>>>(x, out); }

@@ -77,6 +77,30 @@ def _added(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "added": 1}, arguments=arguments)
 
 
+PRECISIONS = {"tf32": 13, "bf16": 16}  # bits of a float32 that they lack
+
+
+def rounded(x: NDArray, precision: str) -> NDArray:
+    """x as a tensor core takes it: TF32 rounds ties away from 0, bfloat16 to even."""
+    dropped = np.uint32(PRECISIONS[precision])
+    bits = x.view(np.uint32)
+    half = np.uint32(1) << (dropped - np.uint32(1))
+    to_even = (bits >> dropped & np.uint32(1)) - np.uint32(1) if precision == "bf16" else 0
+    kept = np.where(np.isfinite(x), bits + (half + to_even), bits) >> dropped << dropped
+    kept[np.isnan(x)] = 0x7FC00000
+    return kept.astype(np.uint32).view(np.float32)
+
+
+def of_rounded(case: Case, precision: str) -> Case:
+    """The same of factors that are numbers of a lower precision already: its product is exact."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        return {**given, **{name: rounded(given[name], precision) for name in ("a", "b")}}
+
+    return replace(case, what=f"of {precision} numbers", arguments=arguments)
+
+
 def _apart(case: Case) -> Case:
     """The same in rows that lie 4 KiB apart, of which a cache keeps few."""
 

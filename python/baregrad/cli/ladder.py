@@ -99,6 +99,11 @@ def cases_of(op: str, numbers: Sequence[int]) -> list[Case]:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table for each direction. ValueError if a rung is wrong on a case."""
+    if args.device not in ("cpu", "sim"):
+        raise argparse.ArgumentTypeError(
+            f"argument --device: {args.device!r}, expected cpu, where rungs are timed, or sim, where "
+            "they are counted"
+        )
     if args.device != "cpu" and args.op not in COUNTED:
         raise argparse.ArgumentTypeError(
             f"argument op: {args.op!r} has no rungs in CUDA, expected {', '.join(COUNTED)}"

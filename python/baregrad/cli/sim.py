@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from typing import Any
 
 from .. import backend, own, sim
 from ..cases import OPS, Case
+from ..cases.gemm import PRECISIONS, of_rounded
 from ..cases.on_device import OnDevice
-from ..choice import use
+from ..choice import current, use
 from ..trial import first_wrong
 from . import options
 from .ladder import LADDERS, add_size, cases_of
@@ -43,6 +45,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="op|kernel|file.cu",
         help=f"{', '.join(OPS)}; one kernel, as relu_forward; or a program",
     )
+    parser.add_argument("arguments", metavar="ARG", nargs="*", help="what a program is given")
     parser.add_argument(
         "--use", metavar="SPEC", help="which kernels: my_gemm.cu, gemm=ladder/0, ..."
     )
@@ -54,10 +57,18 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was counted. ValueError, with what is wrong, if a kernel is."""
     simulator = backend.device("sim").table.own
+    before = simulator.schedule()
     if args.schedule:
         simulator.set_schedule(args.schedule)
-    if args.what.endswith(own.CUDA):
-        return _run_apart(own.build_program(Path(args.what)), simulator.schedule())
+    try:
+        return _run_program(args) if args.what.endswith(own.CUDA) else _run_kernels(args)
+    finally:
+        simulator.set_schedule(before)
+
+
+def _run_kernels(args: argparse.Namespace) -> int:
+    if args.arguments:
+        raise argparse.ArgumentTypeError(f"argument ARG: {args.what} is no program, expected none")
     shown = [case for op in OPS for case in _shown(op) if args.what in (op, case.kernel)]
     if not shown:
         raise argparse.ArgumentTypeError(
@@ -71,23 +82,30 @@ def run(args: argparse.Namespace) -> int:
     with use(*filter(None, [args.use]), sim="counted"):
         if args.use:
             options.expect_used(args.use, "sim")
-        print(f"{args.what}, {args.use or 'as it is'}, schedule {simulator.schedule()}")
+        schedule = backend.device("sim").table.own.schedule()
+        print(f"{args.what}, {args.use or 'as it is'}, schedule {schedule}")
         for case in cases_of(args.what, args.size) if args.size else shown:
-            sim.reset()
-            start = time.perf_counter()
-            if wrong := first_wrong(case, OnDevice(backend.device("sim"))):
-                raise ValueError(f"[{case.kernel}] {wrong}")
-            print(f"\n{case}: right, and no fault found, in {time.perf_counter() - start:.1f} s")
-            found = sim.report()
-            moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
-            print(
-                f"{case.flops:,} floating-point operations asked for, {case.flops / max(1, moved):.2f} "
-                f"for each byte that global memory moves\n"
-            )
-            print("\n".join(kernel.summary for kernel in found.kernels) if brief else found)
+            _print_counts(case, brief)
     if brief:
         print(f"\nWith the lines of its source, one of them: baregrad sim {shown[0].kernel}")
     return 0
+
+
+def _print_counts(case: Case, brief: bool) -> None:
+    if case.kernel == "gemm" and current().precision in PRECISIONS:
+        case = of_rounded(case, current().precision)
+    sim.reset()
+    start = time.perf_counter()
+    if wrong := first_wrong(case, OnDevice(backend.device("sim"))):
+        raise ValueError(f"[{case.kernel}] {wrong}")
+    print(f"\n{case}: right, and no fault found, in {time.perf_counter() - start:.1f} s")
+    found = sim.report()
+    moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
+    print(
+        f"{case.flops:,} floating-point operations asked for, {case.flops / max(1, moved):.2f} "
+        f"for each byte that global memory moves\n"
+    )
+    print("\n".join(kernel.summary for kernel in found.kernels) if brief else found)
 
 
 def _shown(op: str) -> Iterator[Case]:
@@ -99,21 +117,32 @@ def _shown(op: str) -> Iterator[Case]:
         yield max(quick, key=lambda case: (case.flops, case.bytes))
 
 
-def _run_apart(library: Path, schedule: str) -> int:
-    """Run a program in a process of its own, which may crash."""
-    done = subprocess.run([sys.executable, "-c", _CHILD, str(library), schedule], check=False)
+def _run_program(args: argparse.Namespace) -> int:
+    """In a process of its own, which may crash."""
+    for name in ("use", "size"):
+        if getattr(args, name):
+            raise argparse.ArgumentTypeError(
+                f"argument --{name}: {args.what} is a program, expected an op"
+            )
+    library, schedule = (
+        own.build_program(Path(args.what)),
+        backend.device("sim").table.own.schedule(),
+    )
+    command = [sys.executable, "-c", _CHILD, str(library), schedule, *args.arguments]
+    done = subprocess.run(command, check=False)
     if done.returncode < 0:
         raise ValueError(f"[sim] the program crashed with {signal.Signals(-done.returncode).name}")
     return done.returncode
 
 
-def run_program(library: str, schedule: str) -> int:
+def run_program(library: str, schedule: str, *given: str) -> int:
     """Call the main of a library, print what was counted, and return what it returned."""
     simulator = backend.device("sim").table.own
     simulator.set_schedule(schedule)
     simulator.set_counting(True)
-    arguments = (ctypes.c_char_p * 2)(Path(library).name.encode(), None)
-    code: int = ctypes.CDLL(library).main(1, arguments)
+    words = [os.fsencode(word) for word in (Path(library).name, *given)]
+    arguments = (ctypes.c_char_p * (len(words) + 1))(*words, None)
+    code: int = ctypes.CDLL(library).main(len(words), arguments)
     ctypes.CDLL(None).fflush(None)
     fault = simulator.last_report() or simulator.last_error()  # the program may have asked already
     if fault:

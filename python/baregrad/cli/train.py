@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn, optim, random, saving
+from .. import nn, optim, random, saving, sim
+from ..choice import current
 from ..train import Metrics, evaluate, fit
 from ..utils.data import DataLoader
 from . import models, options
@@ -83,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         )
     with options.machine(args):
         _train(args)
+        if args.device == "sim" and current().sim == "counted":
+            print("\n" + "\n".join(kernel.summary for kernel in sim.report().kernels))
     return 0
 
 

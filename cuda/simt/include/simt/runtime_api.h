@@ -51,7 +51,11 @@ enum cudaFuncAttribute {
 // The synchronising calls return the report of a launch that failed, and leave it pending.
 [[gnu::visibility("default")]] cudaError_t cudaDeviceSynchronize();
 [[gnu::visibility("default")]] cudaError_t cudaStreamCreate(cudaStream_t* stream);
+inline constexpr unsigned cudaStreamDefault = 0, cudaStreamNonBlocking = 1;
+[[gnu::visibility("default")]] cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream,
+                                                                     unsigned flags);
 [[gnu::visibility("default")]] cudaError_t cudaStreamDestroy(cudaStream_t stream);
+[[gnu::visibility("default")]] cudaError_t cudaStreamQuery(cudaStream_t stream);
 [[gnu::visibility("default")]] cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 
 // New memory is filled with 0xFF bytes, which are NaN, so that a read of what nobody wrote shows.
@@ -76,6 +80,12 @@ enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
                                                            std::size_t bytes, cudaMemcpyKind kind,
                                                            cudaStream_t stream = nullptr);
 // Rows of `width` bytes, `pitch` bytes from one to the next.
+[[gnu::visibility("default")]] cudaError_t cudaMallocPitch(void** memory, std::size_t* pitch,
+                                                           std::size_t width, std::size_t height);
+[[gnu::visibility("default")]] cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch,
+                                                        const void* from, std::size_t from_pitch,
+                                                        std::size_t width, std::size_t height,
+                                                        cudaMemcpyKind kind);
 [[gnu::visibility("default")]] cudaError_t cudaMemcpy2DAsync(
     void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
     std::size_t height, cudaMemcpyKind kind, cudaStream_t stream = nullptr);
@@ -96,6 +106,7 @@ typedef struct CUevent_st* cudaEvent_t;
 [[gnu::visibility("default")]] cudaError_t cudaEventRecord(cudaEvent_t event,
                                                            cudaStream_t stream = nullptr);
 [[gnu::visibility("default")]] cudaError_t cudaEventSynchronize(cudaEvent_t event);
+[[gnu::visibility("default")]] cudaError_t cudaEventQuery(cudaEvent_t event);
 [[gnu::visibility("default")]] cudaError_t cudaEventElapsedTime(float* milliseconds,
                                                                 cudaEvent_t begin, cudaEvent_t end);
 
@@ -133,13 +144,28 @@ enum cudaStreamCaptureMode {
 // What a device tells of itself: the simulator tells of one like a small H200.
 struct cudaDeviceProp {
   char name[256];
-  std::size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
+  std::size_t totalGlobalMem, totalConstMem;
+  std::size_t sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
   int major, minor, multiProcessorCount, warpSize;
-  int maxThreadsPerBlock, maxThreadsPerMultiProcessor, regsPerBlock, l2CacheSize;
+  int maxThreadsPerBlock, maxThreadsPerMultiProcessor, regsPerBlock, l2CacheSize, memoryBusWidth;
   int maxThreadsDim[3], maxGridSize[3];
 };
 [[gnu::visibility("default")]] cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties,
                                                                    int device);
+enum cudaDeviceAttr {
+  cudaDevAttrMaxThreadsPerBlock = 1,
+  cudaDevAttrMaxSharedMemoryPerBlock = 8,
+  cudaDevAttrWarpSize = 10,
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMaxThreadsPerMultiProcessor = 39,
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
+};
+[[gnu::visibility("default")]] cudaError_t cudaDeviceGetAttribute(int* value,
+                                                                  cudaDeviceAttr attribute,
+                                                                  int device);
+[[gnu::visibility("default")]] cudaError_t cudaRuntimeGetVersion(int* version);
 [[gnu::visibility("default")]] cudaError_t cudaDeviceReset();
 
 // Checks the value and changes nothing: every kernel here may use all of the shared memory.
@@ -160,12 +186,24 @@ template <typename T>
 cudaError_t cudaMallocManaged(T** memory, std::size_t bytes, unsigned flags = cudaMemAttachGlobal) {
   return cudaMallocManaged(reinterpret_cast<void**>(memory), bytes, flags);
 }
+// All of it is where it is wanted.
+[[gnu::visibility("default")]] cudaError_t cudaMemPrefetchAsync(const void* memory,
+                                                                std::size_t bytes, int device,
+                                                                cudaStream_t stream = nullptr);
+template <typename T>
+cudaError_t cudaMallocPitch(T** memory, std::size_t* pitch, std::size_t width, std::size_t height) {
+  return cudaMallocPitch(reinterpret_cast<void**>(memory), pitch, width, height);
+}
 // Memory of the host, which no kernel here may touch.
 [[gnu::visibility("default")]] cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
 [[gnu::visibility("default")]] cudaError_t cudaFreeHost(void* memory);
 template <typename T>
 cudaError_t cudaMallocHost(T** memory, std::size_t bytes) {
   return cudaMallocHost(reinterpret_cast<void**>(memory), bytes);
+}
+template <typename T>
+cudaError_t cudaHostAlloc(T** memory, std::size_t bytes, unsigned) {
+  return cudaMallocHost(memory, bytes);
 }
 
 template <typename T>
@@ -177,6 +215,16 @@ template <typename Kernel>
   requires std::is_function_v<Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel* kernel, cudaFuncAttribute attribute, int value) {
   return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
+}
+
+// How many threads of a block a device would run best: any number is as good here.
+template <typename Kernel>
+  requires std::is_function_v<Kernel>
+cudaError_t cudaOccupancyMaxPotentialBlockSize(int* grid, int* block, Kernel*, std::size_t = 0,
+                                               int most = 0) {
+  if (grid == nullptr || block == nullptr) return cudaErrorInvalidValue;
+  *block = most > 0 && most < 256 ? most : 256;
+  return cudaDeviceGetAttribute(grid, cudaDevAttrMultiProcessorCount, 0);
 }
 
 // Fills a __constant__ or __device__ variable.
