@@ -28,6 +28,14 @@ inline DType dtype_of(const py::dtype& dtype) {
   }
 }
 
+// NumPy's own, which is not looked up by its name.
+inline py::dtype numpy_dtype(DType dtype) {
+  constexpr int numbers[] = {py::dtype::num_of<float>(), py::dtype::num_of<double>(),
+                             py::dtype::num_of<int64_t>(), py::dtype::num_of<uint8_t>(),
+                             py::dtype::num_of<bool>()};
+  return py::dtype(numbers[int(dtype)]);
+}
+
 // A NumPy array as bindings see it. It holds a reference, so the memory stays while it is used.
 struct View {
   std::string name;
@@ -48,11 +56,12 @@ struct View {
   static View make(DType dtype, const Shape& shape) {
     int64_t bytes;
     if (__builtin_mul_overflow(elements(shape), size_of(dtype), &bytes)) throw std::bad_alloc();
-    const Shape strides = contiguous_strides(shape, size_of(dtype));
+    Shape strides = contiguous_strides(shape, size_of(dtype));
     pool::Block block(std::max<int64_t>(bytes, 1));
     const py::capsule owner(block.data(), pool::give);
-    const void* const data = block.release();  // from here on it is the owner's
-    return View("out", py::array(py::dtype(name_of(dtype)), shape, strides, data, owner));
+    auto* const data = static_cast<char*>(block.release());  // from here on it is the owner's
+    py::array array(numpy_dtype(dtype), shape, strides, data, owner);
+    return {"out", std::move(array), data, dtype, shape, std::move(strides), true};
   }
 
   template <class T>
@@ -85,6 +94,16 @@ struct View {
   }
 
  private:
+  View(std::string name, py::object object, char* data, DType dtype, const Shape& shape,
+       Shape strides, bool writeable)
+      : name(std::move(name)),
+        object(std::move(object)),
+        data(data),
+        dtype(dtype),
+        shape(shape),
+        strides(std::move(strides)),
+        writeable(writeable) {}
+
   View(std::string name, const py::array& array)
       : name(std::move(name)),
         object(array),
