@@ -7,6 +7,10 @@
 #include "shared_memory.h"
 #include "watch.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace simt {
 namespace {
 
@@ -41,6 +45,10 @@ std::byte* GlobalMemory::allocate(std::size_t bytes) {
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
+#if defined(__SANITIZE_ADDRESS__)
+  ASAN_POISON_MEMORY_REGION(begin.get(), kMargin);
+  ASAN_POISON_MEMORY_REGION(data + bytes, room - kMargin - bytes);
+#endif
   begin.release();
   std::memset(data, kPoison, bytes);
   return data;
