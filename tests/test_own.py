@@ -266,3 +266,16 @@ def test_a_kernel_that_swallows_nan_or_accepts_what_is_outside_is_wrong(
     file.write_text(naive(op, right, wrong))
     with pytest.raises(ValueError, match=sentence):
         trial.check(own.build(file))
+
+
+def test_an_output_over_its_input_is_checked(tmp_path: Path) -> None:
+    source = tmp_path / "my_softmax.cpp"
+    main(["new", "softmax", str(source)])
+    begin = "i < n; ++i, x += c, out += c) {"
+    text = source.read_text()
+    assert begin in text
+    source.write_text(
+        text.replace(begin, f"{begin}\n    for (int j = 0; j < c; ++j) out[j] = 0;", 1)
+    )
+    with pytest.raises(ValueError, match=r"out\[0, 0\] is .*\(n c scale over_x = 3 33 3 1\)"):
+        trial.check(own.build(source))

@@ -145,6 +145,19 @@ def test_new_writes_what_compiles_and_says_what_is_next(
         assert re.search(r"right in \d+ cases", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("p * a.col", "p"), ("s * a.batch", "0"), ("j * c.col", "j")]
+)
+def test_strides_and_batches_are_checked(tmp_path: Path, right: str, wrong: str) -> None:
+    source = tmp_path / "my_gemm.cu"
+    main(["new", "gemm", str(source)])
+    text = source.read_text()
+    assert right in text
+    source.write_text(text.replace(right, wrong))
+    with pytest.raises(ValueError, match=r"out\[.* is .*, expected .*(transposed|batch)"):
+        trial.check(own.build(source))
+
+
 def test_it_can_be_trained_with(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save = str(file.with_name("model.safetensors"))
     arguments = ["train", "--data", "digits", "--model", "mlp", "--epochs", "1", "--output", save]

@@ -161,7 +161,7 @@ def test_a_tail_without_a_check_leaves_global_memory(watched: Watched) -> None:
     np.testing.assert_array_equal(watched.read(x, 70), 2 * X[:70])
     watched.kernels.scale(x, 70, False)
     outside = "access outside global memory"
-    watched.finds("scale", outside, "thread 6 reads 4 bytes: 0 bytes behind the 280 bytes of")
+    watched.finds("scale", outside, "thread 6 reads 4 bytes: right behind the 280 bytes of")
     watched.kernels.before(x)
     watched.finds("before", outside, "thread 0 writes 4 bytes: 4 bytes before the 280 bytes of")
 
@@ -244,8 +244,8 @@ def test_right_kernels_are_not_reported(watched: Watched, schedule: str) -> None
 # Our own
 
 
-# The largest have no thread that is not like the others.
-MOST_BYTES, MOST_FLOPS = 20e6, {"conv2d": 15e6}
+# The largest have no thread that is not like the others; deep/watched.py has most of them.
+MOST_BYTES, MOST_FLOPS = 20e6, {"conv2d": 5e6}
 
 
 @needs_sim

@@ -29,7 +29,7 @@ struct Ledger {
 };
 
 Ledger& ledger() {
-  static Ledger ledger;
+  static Ledger& ledger = *new Ledger;  // never destroyed: it is asked for at the very end, too
   return ledger;
 }
 

@@ -90,6 +90,13 @@ Allocation* GlobalMemory::find(const std::byte* address) {
   return nullptr;
 }
 
+void GlobalMemory::share(void* memory) {
+  const std::lock_guard lock(mutex_);
+  Allocation& allocation = allocations_.find(static_cast<std::byte*>(memory))->second;
+  allocation.shared = true;
+  if (allocation.shadow != nullptr) allocation.shadow->set_written(0, allocation.bytes);
+}
+
 void GlobalMemory::written_by_host(void* to, std::size_t bytes) {
   if (!is_watching()) return;
   const std::lock_guard lock(mutex_);

@@ -19,6 +19,7 @@ struct Allocation {
   std::size_t bytes;
   std::uint64_t number;            // counted from 1
   std::unique_ptr<Shadow> shadow;  // where kernels are watched
+  bool shared = false;             // by the host, which nobody watches: it may have written all
   bool freed = false;
   Allocation* next_freed = nullptr;
 };
@@ -34,6 +35,8 @@ class GlobalMemory {
   // generation() changes.
   Allocation* around(const std::byte* address);
   std::uint64_t generation() const { return generation_.load(std::memory_order_relaxed); }
+
+  void share(void* memory);  // which was given
 
   // The host wrote there, by cudaMemcpy or cudaMemset.
   void written_by_host(void* to, std::size_t bytes);

@@ -64,16 +64,18 @@ std::size_t physical_bytes() {
   return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
 }
 
-// The error of a launch that failed, as a call that waits for `stream`, or for all, returns it.
-cudaError_t pending_failure(cudaStream_t stream = nullptr) {
+// As a call that waits for `stream`, or for all, returns it.
+cudaError_t wait_for(cudaStream_t stream = nullptr) {
   if (const cudaError_t error = check_wait(stream)) return error;
-  return last_error().code == cudaErrorLaunchFailure ? cudaErrorLaunchFailure : cudaSuccess;
+  return pending_failure();
 }
 
 }  // namespace
 
 LastError& last_error() {
-  static thread_local LastError error;
+  // Never destroyed: a program that leaves by exit() is told of its faults after all that is.
+  alignas(LastError) static thread_local std::byte room[sizeof(LastError)];
+  static thread_local LastError& error = *new (room) LastError;
   return error;
 }
 
@@ -81,6 +83,10 @@ void report(cudaError_t error, const std::string& text) {
   last_error().reported = error;
   last_error().report = text;
   remember(error);
+}
+
+cudaError_t pending_failure() {
+  return last_error().code == cudaErrorLaunchFailure ? cudaErrorLaunchFailure : cudaSuccess;
 }
 
 cudaError_t remember(cudaError_t error) {
@@ -113,11 +119,11 @@ const char* cudaGetErrorString(cudaError_t error) {
   return known == nullptr ? "unrecognized error code" : known->text;
 }
 
-cudaError_t cudaDeviceSynchronize() { return simt::pending_failure(); }
+cudaError_t cudaDeviceSynchronize() { return simt::wait_for(); }
 
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return simt::pending_failure(stream); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return simt::wait_for(stream); }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return simt::pending_failure(stream); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return simt::wait_for(stream); }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   if (memory == nullptr) return remember(cudaErrorInvalidValue);
@@ -133,7 +139,9 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
 cudaError_t cudaFree(void* memory) {
   if (const cudaError_t error = simt::check_allocation()) return error;
   if (memory == nullptr || simt::GlobalMemory::instance().free(memory)) return cudaSuccess;
-  return remember(cudaErrorInvalidValue);
+  simt::report(cudaErrorInvalidValue,
+               "invalid argument of cudaFree: what cudaMalloc did not give, or what was freed");
+  return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream) {
@@ -170,26 +178,8 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 // Nobody sees what the host writes there, so all of it may have been.
 cudaError_t cudaMallocManaged(void** memory, std::size_t bytes, unsigned) {
   const cudaError_t error = cudaMalloc(memory, bytes);
-  if (error == cudaSuccess) simt::GlobalMemory::instance().written_by_host(*memory, bytes);
+  if (error == cudaSuccess && bytes > 0) simt::GlobalMemory::instance().share(*memory);
   return error;
-}
-
-cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
-  if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault)
-    return remember(cudaErrorInvalidMemcpyDirection);
-  if (const cudaError_t error = simt::check_default_stream()) return error;
-  if (bytes == 0) return cudaSuccess;
-  if (to == nullptr || from == nullptr) return remember(cudaErrorInvalidValue);
-  std::memmove(to, from, bytes);
-  simt::GlobalMemory::instance().written_by_host(to, bytes);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
-                            cudaStream_t stream) {
-  if (stream == nullptr || !simt::is_capturing(stream)) return cudaMemcpy(to, from, bytes, kind);
-  simt::write_down(stream, [=] { cudaMemcpy(to, from, bytes, kind); });
-  return cudaSuccess;
 }
 
 // In rows that begin at multiples of 512 bytes, as on devices of today.
@@ -204,41 +194,8 @@ cudaError_t cudaMallocPitch(void** memory, std::size_t* pitch, std::size_t width
   return cudaMalloc(memory, bytes);
 }
 
-cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
-                         std::size_t width, std::size_t height, cudaMemcpyKind kind) {
-  return cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, width, height, kind, nullptr);
-}
-
 cudaError_t cudaMemPrefetchAsync(const void* memory, std::size_t, int, cudaStream_t) {
   return memory == nullptr ? remember(cudaErrorInvalidValue) : cudaSuccess;
-}
-
-cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
-                              std::size_t from_pitch, std::size_t width, std::size_t height,
-                              cudaMemcpyKind kind, cudaStream_t stream) {
-  if (width > to_pitch || width > from_pitch) return remember(cudaErrorInvalidValue);
-  for (std::size_t row = 0; row < height; ++row) {
-    const cudaError_t error =
-        cudaMemcpyAsync(static_cast<char*>(to) + row * to_pitch,
-                        static_cast<const char*>(from) + row * from_pitch, width, kind, stream);
-    if (error != cudaSuccess) return error;
-  }
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes) {
-  if (const cudaError_t error = simt::check_default_stream()) return error;
-  if (bytes == 0) return cudaSuccess;
-  if (memory == nullptr) return remember(cudaErrorInvalidValue);
-  std::memset(memory, byte, bytes);
-  simt::GlobalMemory::instance().written_by_host(memory, bytes);
-  return cudaSuccess;
-}
-
-cudaError_t cudaMemsetAsync(void* memory, int byte, std::size_t bytes, cudaStream_t stream) {
-  if (stream == nullptr || !simt::is_capturing(stream)) return cudaMemset(memory, byte, bytes);
-  simt::write_down(stream, [=] { cudaMemset(memory, byte, bytes); });
-  return cudaSuccess;
 }
 
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
@@ -279,7 +236,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return event == nullptr ? remember(cudaErrorInvalidResourceHandle) : simt::pending_failure();
+  return event == nullptr ? remember(cudaErrorInvalidResourceHandle) : simt::wait_for();
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) { return cudaEventSynchronize(event); }
@@ -347,7 +304,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 
-cudaError_t cudaDeviceReset() { return simt::pending_failure(); }
+cudaError_t cudaDeviceReset() { return simt::wait_for(); }
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return remember(cudaErrorInvalidValue);

@@ -123,7 +123,8 @@ bool Watch::find(Block& block, const Touch& touch, Place& place) {
       private_.push_back(range);
       return true;
     }
-    note(block, touch, "access outside global memory", "an address that cudaMalloc did not give");
+    note(block, touch, "access outside global memory",
+         touch.address == nullptr ? "a null pointer" : "an address that cudaMalloc did not give");
     return false;
   }
   if (!is_inside() || last_->freed) {
@@ -233,7 +234,8 @@ std::string Watch::name(Block& block, const std::byte* address, const Allocation
   if (address < memory->data)
     return bytes_text(std::size_t(memory->data - address)) + " before the " + whole;
   const auto byte = static_cast<std::size_t>(address - memory->data);
-  if (byte >= memory->bytes) return bytes_text(byte - memory->bytes) + " behind the " + whole;
+  if (byte == memory->bytes) return "right behind the " + whole;
+  if (byte > memory->bytes) return bytes_text(byte - memory->bytes) + " behind the " + whole;
   return "byte" + number_text(byte) + " of the " + whole;
 }
 

@@ -288,9 +288,9 @@ def _alternatives(where: str, choice: Choice) -> list[tuple[str, str, str]]:
             libraries[op] = (f"ladder/{rung}", str(own.build(path, isa, where).library))
     if not watching:
         return [(op, label, library) for op, (label, library) in libraries.items()]
-    watched = {op: ("watched", str(_WATCHED)) for op in sorted(_OPS)}
-    watched.update({op: (label, own.watched(own_)) for op, (label, own_) in libraries.items()})
-    return [(op, label, library) for op, (label, library) in watched.items()]
+    # One's own last: what it leaves out of an op is watched all the same.
+    watched = [(op, "watched", str(_WATCHED)) for op in sorted(_OPS)]
+    return [*watched, *((op, label, own.watched(own_)) for op, (label, own_) in libraries.items())]
 
 
 def left_out(where: str) -> list[str]:

@@ -50,6 +50,7 @@ _SIM_LIBRARY, _WATCHED_LIBRARY, _CUDA_LIBRARY = ".sim.so", ".watched.so", ".cuda
 # The instruction sets of csrc/isa, as compilers call them.
 _MACHINES = {"avx512": "x86-64-v4", "avx2": "x86-64-v3", "": "native"}
 _COMPILE_SECONDS = 120
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', re.MULTILINE)
 _NOT_CODE = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -98,7 +99,7 @@ def build(source: Path, isa: str = "", device: str = "") -> Plugin:
     it is for cuda and there is no nvcc.
     """
     text, slots, fill = wrapped(source)
-    what = f"{source.resolve()}\0{isa}\0{text}"
+    what = f"{source.resolve()}\0{isa}\0{text}\0{_included(source)}"
     folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
     folder.mkdir(exist_ok=True)
     if source.suffix != CUDA:
@@ -215,12 +216,40 @@ def _device_headers() -> Path:
     return folder
 
 
+def _included(source: Path) -> dict[str, str]:
+    """The texts of the files beside a .cu that it includes, and of those that these do, by name."""
+    texts: dict[str, str] = {}
+    names = _INCLUDE.findall(_text(source))
+    while names:
+        name = names.pop()
+        path = source.parent / name
+        if name not in texts and ".." not in path.parts and path.is_file():
+            texts[name] = _text(path)
+            names += _INCLUDE.findall(texts[name])
+    return texts
+
+
+def _own_headers(source: Path) -> Path:
+    """A folder of what a .cu includes, translated."""
+    texts = _included(source)
+    what = json.dumps([str(source.resolve()), texts])
+    folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.write_text(_translator().translate(text, str(source.resolve().parent / name)))
+        except ValueError as error:
+            raise ValueError(f"[use] {error}") from error
+    return folder
+
+
 def device_flags(source: Path, seen: bool) -> list[str]:
     """How a .cu is compiled for the simulator, which sees every access or not."""
     is_clang = "clang" in compiler("[use]")[0]
     how = (*_WATCHED, *(_WATCHED_BY_CLANG if is_clang else _WATCHED_BY_GCC))
     folders = (
-        *(DEVICE / "simt" / "include", _device_headers(), DEVICE / "kernels"),
+        *(_own_headers(source), DEVICE / "simt" / "include", _device_headers(), DEVICE / "kernels"),
         *(HEADERS, source.resolve().parent),
     )
     includes = [word for folder in folders for word in ("-I", str(folder))]
@@ -328,7 +357,7 @@ def _program(variable: str, kind: str, *names: str) -> tuple[str, ...]:
     if found is None:
         missing = f"${variable}, {asked[0]!r}, is not here" if asked else f"there is no {kind}"
         raise LookupError(missing)
-    return found, *asked[1:]
+    return os.path.abspath(found), *asked[1:]
 
 
 def compile_cpp(what: str, text: str, *arguments: str) -> str:
@@ -339,7 +368,7 @@ def compile_cpp(what: str, text: str, *arguments: str) -> str:
 def _run(what: str, command: Sequence[str], text: str) -> str:
     try:
         done = subprocess.run(
-            command, input=text,
+            command, input=text, cwd=_place(),  # else what is here were included before what is meant
             capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:

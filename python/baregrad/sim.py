@@ -111,7 +111,7 @@ class Kernel:
         lines = [f"{self.name}: {times}, {self.blocks:,} blocks of {self.threads} threads"]
         flops = "unknown without objdump" if self.flops is None else f"{self.flops:,}"
         lines.append(f"  floating-point operations: {flops}; lanes busy: {self.busy:.0%}")
-        if self.busy < 0.995:
+        if self.pieces and self.busy < 0.995:
             worst = max(self.pieces, key=lambda piece: piece.idle)
             share = f"{worst.lanes / worst.turns:.1f} of {_WARP}"
             lines[-1] += f", least at {worst.file}:{worst.line}, {share}"

@@ -31,7 +31,7 @@ from .own import Plugin, device_of, watched
 from .typing import NDArray
 
 SECONDS = 20.0  # that one case may take
-_MOST_BYTES = 2_000_000  # of a case on the simulator
+_MOST_BYTES, _MOST_FLOPS = 2_000_000, 100_000  # of a case on the simulator; of those of more shapes
 _CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
 
 
@@ -119,6 +119,7 @@ def run_child(arguments: list[str]) -> None:
         cases = sorted(
             (case for case in cases if case.bytes <= _MOST_BYTES), key=lambda case: case.bytes
         )
+        cases += [case for case in more if case.flops <= _MOST_FLOPS]
     table = None
     for case in cases:
         tell("case", f"{case.kernel} {_sizes(case)}")

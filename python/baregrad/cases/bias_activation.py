@@ -16,6 +16,7 @@ from .case import (
     double,
     floats,
     largest,
+    over,
     second_order,
     smallest,
     special,
@@ -130,6 +131,12 @@ tests += [
     for case in (forward, backward)
     for activation in ACTIVATIONS
     for size in ((5, 19, 1), (5, 7, 19))
+]
+tests += [over(forward(activation, 5, 7, 19), "x") for activation in ACTIVATIONS]
+tests += [
+    over(backward(activation, 5, 7, 19), name)
+    for activation in ACTIVATIONS
+    for name in ("saved", "dout")
 ]
 benchmarks = [
     case(activation, *size)

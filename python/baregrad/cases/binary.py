@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import reference
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case, double, floats, smallest, unit_roundoff
+from .case import LENGTHS, Arguments, Case, double, floats, over, smallest, unit_roundoff
 from .strided import PAIRS, SPECIAL_PAIRS, Layout, contiguous, elements, special_pairs
 
 # Of each kind: the largest error in units of u = 2^-24, relatively. CUDA's powf is good to 4 ulp,
@@ -67,6 +67,7 @@ tests = [
     *(case(kind, "n", contiguous(n)) for kind in ROUNDINGS for n in (0, 17, 257, 3001)),
     case("mul", "n", contiguous(70_001)),
     case("sub", "n", contiguous((1 << 20) + 300)),
+    *(over(case(kind, "n", contiguous(31)), name) for kind in ROUNDINGS for name in "ab"),
     *(special_pairs(case(kind, "n", contiguous(SPECIAL_PAIRS))) for kind in ROUNDINGS),
 ]
 benchmarks = [

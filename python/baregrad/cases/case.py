@@ -68,6 +68,15 @@ def special(case: Case, change: Callable[[Arguments], None], what: str = "specia
     return replace(case, what=what, arguments=arguments)
 
 
+def over(case: Case, name: str) -> Case:
+    """The same, the output written over the input `name`, which csrc/kernels.h says may be."""
+
+    def run(table: Any, arguments: Arguments) -> tuple[Any, ...]:
+        return case.run(table, {**arguments, "out": arguments[name]})
+
+    return replace(case, sizes={**case.sizes, f"over_{name}": 1}, run=run)
+
+
 def refused(case: Case, change: Callable[[Arguments], None], what: str) -> Case:
     """The same case, its arguments such as the definition refuses; the same one is to be named."""
 

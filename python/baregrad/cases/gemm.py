@@ -77,6 +77,25 @@ def _added(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "added": 1}, arguments=arguments)
 
 
+def _batched(case: Case, repeats: bool = False) -> Case:
+    """Three such products; or of one b, which repeats by a stride of 0."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        three = [case.arguments(rng) for _ in range(3)]
+        given = {
+            **three[0],
+            **{key: np.stack([g[key] for g in three]) for key in ("a", "b", "out")},
+        }
+        return (
+            {**given, "b": np.broadcast_to(given["b"][0], given["b"].shape)} if repeats else given
+        )
+
+    sizes = {"batch": 3, **case.sizes, **({"repeats": 1} if repeats else {})}
+    return replace(
+        case, sizes=sizes, arguments=arguments, flops=3 * case.flops, bytes=3 * case.bytes
+    )
+
+
 PRECISIONS = {"tf32": 13, "bf16": 16}  # bits of a float32 that they lack
 
 
@@ -141,17 +160,20 @@ tests = [
     _plain(case(60, 64, 1030)),
     _added(case(30, 64, 530)),
     _apart(case(30, 33, 37)),
+    *(_batched(case(*size)) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
+    _batched(case(15, 33, 17), repeats=True),
     *(special(case(*size), _special) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
 ]
 
 
 def _transposed(case: Case) -> Case:
-    """The same, a and b the transposes of row-major arrays, out every other column of one."""
+    """The same, all the transposes of row-major arrays, out of every other column of one."""
 
     def arguments(rng: np.random.Generator) -> Arguments:
         given = case.arguments(rng)
         a, b, out = (given[name] for name in ("a", "b", "out"))
-        return {**given, "a": a.T.copy().T, "b": b.T.copy().T, "out": np.repeat(out, 2, 1)[:, ::2]}
+        out = np.repeat(out.T, 2, 1)[:, ::2].T
+        return {**given, "a": a.T.copy().T, "b": b.T.copy().T, "out": out}
 
     return replace(case, sizes={**case.sizes, "transposed": 1}, arguments=arguments)
 

@@ -15,6 +15,7 @@ from .case import (
     double,
     floats,
     largest,
+    over,
     second_order,
     smallest,
     special,
@@ -132,6 +133,8 @@ tests = [
     *(backward(kernel, 3, c) for kernel in _BACKWARD for c in _CLASSES),
     *(backward(kernel, *size) for kernel in _BACKWARD for size in ((0, 10), (3, 0), (1500, 10))),
     *(backward(kernel, 2, 8500) for kernel in _BACKWARD),  # more than a sum takes in one run
+    *(over(forward(kernel, 3, 33), "x") for kernel in _FORWARD),
+    *(over(backward(kernel, 3, 33), name) for kernel in _BACKWARD for name in ("saved", "dout")),
     *(special(forward(kernel, 15, 19), _special) for kernel in _FORWARD),
     *(special(backward(kernel, 15, 19), _special) for kernel in _BACKWARD),
 ]

@@ -17,6 +17,7 @@ from .case import (
     double,
     floats,
     largest,
+    over,
     smallest,
     special,
     unit_roundoff,
@@ -155,6 +156,8 @@ tests = [
     *(case("relu", way, n) for way in ("forward", "backward") for n in LENGTHS),
     *(case("relu", way, n) for way in ("forward", "backward") for n in (70_001, (1 << 20) + 300)),
     *(case(*kernel, n) for kernel in _kernels for n in (0, 1, 16, 31, 3001)),
+    *(over(case(kind, "forward", 31), "x") for kind in KINDS),
+    *(over(case(kind, "backward", 31), name) for kind in KINDS for name in ("saved", "dout")),
     *(_special(*kernel) for kernel in _kernels),
 ]
 benchmarks = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..typing import NDArray
-from .case import LENGTHS, Arguments, Case, floats
+from .case import LENGTHS, Arguments, Case, floats, over
 from .strided import PAIRS, SPECIAL_PAIRS, Layout, bools, contiguous, elements, special_pairs
 
 tolerance = "exact"
@@ -47,6 +47,7 @@ tests = [
     *(case("n", contiguous(n)) for n in LENGTHS),
     case("n", contiguous(70_001)),
     case("n", contiguous((1 << 20) + 300)),
+    *(over(case("n", contiguous(31)), name) for name in "ab"),
     special_pairs(case("n", contiguous(SPECIAL_PAIRS))),
 ]
 benchmarks = [case("n", contiguous(n)) for n in (1_000, 1 << 20)]

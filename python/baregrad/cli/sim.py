@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ HELP = (
 )
 _MOST_FLOPS, _MOST_BYTES = 1 << 26, 1 << 20  # of a case that is shown: a second or so
 _MOST_KERNELS = 4  # of an op that are shown with their lines
-_CHILD = "import sys; from baregrad.cli import sim; sys.exit(sim.run_program(*sys.argv[1:]))"
+_SECONDS_TO_SPEAK = 5
+_CHILD = "import sys; from baregrad.cli import sim; sim.run_program(*sys.argv[1:])"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -101,10 +103,8 @@ def _print_counts(case: Case, brief: bool) -> None:
     print(f"\n{case}: right, and no fault found, in {time.perf_counter() - start:.1f} s")
     found = sim.report()
     moved = 32 * sum(kernel.total("transactions", "global") for kernel in found.kernels)
-    print(
-        f"{case.flops:,} floating-point operations asked for, {case.flops / max(1, moved):.2f} "
-        f"for each byte that global memory moves\n"
-    )
+    each = f", {case.flops / moved:.2f} for each byte that global memory moves" if moved else ""
+    print(f"{case.flops:,} floating-point operations asked for{each}\n")
     print("\n".join(kernel.summary for kernel in found.kernels) if brief else found)
 
 
@@ -135,18 +135,36 @@ def _run_program(args: argparse.Namespace) -> int:
     return done.returncode
 
 
-def run_program(library: str, schedule: str, *given: str) -> int:
-    """Call the main of a library, print what was counted, and return what it returned."""
+def run_program(library: str, schedule: str, *given: str) -> None:
+    """Call the main of a library, print what was found and counted, and leave as it does."""
     simulator = backend.device("sim").table.own
     simulator.set_schedule(schedule)
     simulator.set_counting(True)
+    libc = ctypes.CDLL(None)
+
+    def fault() -> str:
+        # The program may have asked for its error already.
+        found = str(simulator.last_report() or simulator.last_error())
+        libc.fflush(None)
+        if found:
+            print(f"\n{found}", file=sys.stderr, flush=True)
+        return found
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+    def leave(code: int, _: object) -> None:
+        is_wrong = bool(fault())
+        found = sim.report()
+        with suppress(BrokenPipeError):  # `baregrad sim ... | head`
+            print(f"\n{found if found.kernels else 'no kernel ran to its end'}", flush=True)
+        os._exit(code & 0xFF or is_wrong)  # of which a shell sees 8 bits
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_int)
+    def abort(number: int) -> None:  # of an assert, say, that is wrong about a result
+        signal.alarm(_SECONDS_TO_SPEAK)  # the heap may be what is broken
+        fault()
+
+    libc.on_exit(leave, None)
+    libc.signal(signal.SIGABRT, abort)
     words = [os.fsencode(word) for word in (Path(library).name, *given)]
     arguments = (ctypes.c_char_p * (len(words) + 1))(*words, None)
-    code: int = ctypes.CDLL(library).main(len(words), arguments)
-    ctypes.CDLL(None).fflush(None)
-    fault = simulator.last_report() or simulator.last_error()  # the program may have asked already
-    if fault:
-        print(f"\n{fault}", file=sys.stderr)
-    found = sim.report()
-    print(f"\n{found if found.kernels else 'no kernel ran to its end'}")
-    return code & 0xFF or int(bool(fault))  # of which a shell sees 8 bits
+    leave(ctypes.CDLL(library).main(len(words), arguments), None)

@@ -82,6 +82,11 @@ inline int __popc(unsigned x) { return std::popcount(x); }
 inline int __popcll(unsigned long long x) { return std::popcount(x); }
 inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
 inline int __clzll(long long x) { return std::countl_zero(static_cast<unsigned long long>(x)); }
+inline unsigned __brev(unsigned x) {
+  unsigned turned = 0;
+  for (int bit = 0; bit < 32; ++bit) turned |= (x >> bit & 1) << (31 - bit);
+  return turned;
+}
 inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
 inline int __ffsll(long long x) {
   return x == 0 ? 0 : std::countr_zero(static_cast<unsigned long long>(x)) + 1;
@@ -99,6 +104,6 @@ inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y)
 }
 
 template <typename T>
-T __ldg(const T* address) {
+[[gnu::always_inline]] inline T __ldg(const T* address) {
   return *address;
 }

@@ -1,6 +1,7 @@
 // The words that CUDA adds to C++, and the calls by which threads of a block or warp meet.
 #pragma once
 
+#include <chrono>
 #include <cstdio>  // a kernel may print
 
 #include "../../simt.h"
@@ -10,6 +11,7 @@
 #define __device__
 #define __host__
 #define __constant__
+#define __managed__
 #define __grid_constant__
 #define __launch_bounds__(...)
 #define __forceinline__ inline __attribute__((always_inline))
@@ -129,6 +131,9 @@ namespace simt {
 }
 
 }  // namespace simt
+
+// The host's clock, which says nothing of a device.
+inline long long clock64() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 inline void __nanosleep(unsigned, simt::Location here = simt::Location::current()) {
   simt::stand_aside({"__nanosleep", here});

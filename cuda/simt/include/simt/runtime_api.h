@@ -74,25 +74,27 @@ enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
                                                                    void* value);
 [[gnu::visibility("default")]] cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 
-[[gnu::visibility("default")]] cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes,
-                                                      cudaMemcpyKind kind);
-[[gnu::visibility("default")]] cudaError_t cudaMemcpyAsync(void* to, const void* from,
-                                                           std::size_t bytes, cudaMemcpyKind kind,
-                                                           cudaStream_t stream = nullptr);
+[[gnu::visibility("default")]] cudaError_t cudaMemcpy(
+    void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+    simt::Location here = simt::Location::current());
+[[gnu::visibility("default")]] cudaError_t cudaMemcpyAsync(
+    void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+    cudaStream_t stream = nullptr, simt::Location here = simt::Location::current());
 // Rows of `width` bytes, `pitch` bytes from one to the next.
 [[gnu::visibility("default")]] cudaError_t cudaMallocPitch(void** memory, std::size_t* pitch,
                                                            std::size_t width, std::size_t height);
-[[gnu::visibility("default")]] cudaError_t cudaMemcpy2D(void* to, std::size_t to_pitch,
-                                                        const void* from, std::size_t from_pitch,
-                                                        std::size_t width, std::size_t height,
-                                                        cudaMemcpyKind kind);
+[[gnu::visibility("default")]] cudaError_t cudaMemcpy2D(
+    void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
+    std::size_t height, cudaMemcpyKind kind, simt::Location here = simt::Location::current());
 [[gnu::visibility("default")]] cudaError_t cudaMemcpy2DAsync(
     void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-    std::size_t height, cudaMemcpyKind kind, cudaStream_t stream = nullptr);
-[[gnu::visibility("default")]] cudaError_t cudaMemset(void* memory, int byte, std::size_t bytes);
-[[gnu::visibility("default")]] cudaError_t cudaMemsetAsync(void* memory, int byte,
-                                                           std::size_t bytes,
-                                                           cudaStream_t stream = nullptr);
+    std::size_t height, cudaMemcpyKind kind, cudaStream_t stream = nullptr,
+    simt::Location here = simt::Location::current());
+[[gnu::visibility("default")]] cudaError_t cudaMemset(
+    void* memory, int byte, std::size_t bytes, simt::Location here = simt::Location::current());
+[[gnu::visibility("default")]] cudaError_t cudaMemsetAsync(
+    void* memory, int byte, std::size_t bytes, cudaStream_t stream = nullptr,
+    simt::Location here = simt::Location::current());
 
 [[gnu::visibility("default")]] cudaError_t cudaGetDeviceCount(int* count);
 [[gnu::visibility("default")]] cudaError_t cudaGetDevice(int* device);
@@ -227,16 +229,23 @@ cudaError_t cudaOccupancyMaxPotentialBlockSize(int* grid, int* block, Kernel*, s
   return cudaDeviceGetAttribute(grid, cudaDevAttrMultiProcessorCount, 0);
 }
 
+namespace simt {
+[[gnu::visibility("default")]] cudaError_t copy_symbol(void* to, const void* from,
+                                                       std::size_t bytes, bool fits, Location here);
+}  // namespace simt
+
 // Fills a __constant__ or __device__ variable.
 template <typename T>
 cudaError_t cudaMemcpyToSymbol(T& symbol, const void* from, std::size_t bytes,
-                               std::size_t offset = 0,
-                               cudaMemcpyKind kind = cudaMemcpyHostToDevice) {
-  return cudaMemcpy(reinterpret_cast<char*>(&symbol) + offset, from, bytes, kind);
+                               std::size_t offset = 0, cudaMemcpyKind = cudaMemcpyHostToDevice,
+                               simt::Location here = simt::Location::current()) {
+  const bool fits = offset <= sizeof symbol && bytes <= sizeof symbol - offset;
+  return simt::copy_symbol(reinterpret_cast<char*>(&symbol) + offset, from, bytes, fits, here);
 }
 template <typename T>
 cudaError_t cudaMemcpyFromSymbol(void* to, const T& symbol, std::size_t bytes,
-                                 std::size_t offset = 0,
-                                 cudaMemcpyKind kind = cudaMemcpyDeviceToHost) {
-  return cudaMemcpy(to, reinterpret_cast<const char*>(&symbol) + offset, bytes, kind);
+                                 std::size_t offset = 0, cudaMemcpyKind = cudaMemcpyDeviceToHost,
+                                 simt::Location here = simt::Location::current()) {
+  const bool fits = offset <= sizeof symbol && bytes <= sizeof symbol - offset;
+  return simt::copy_symbol(to, reinterpret_cast<const char*>(&symbol) + offset, bytes, fits, here);
 }
