@@ -26,6 +26,8 @@ LEFT_OUT = {
     "test_simulator.py": "compiles a simulator of its own, without the sanitizers",
     "test_simulator_watched.py": "compiles a simulator of its own, without the sanitizers",
     "test_simulator_counts.py": "compiles a simulator of its own, without the sanitizers",
+    "test_cli_sim.py": "watches kernels, which the sanitizers do not bear beside them",
+    "test_own_cuda.py": "watches kernels, which the sanitizers do not bear beside them",
     "test_translate.py": "runs no compiled kernel",
     "test_instruction_sets.py": "compiles vectors of its own, without the sanitizers",
     "test_other_cpus.py": "runs under qemu",
@@ -42,7 +44,7 @@ LEFT_OUT = {
 # The reference has no compiled kernel, one order of a device's threads will do, the numbers of
 # threads are for tsan.py, and how soon Ctrl-C is felt is not for kernels that were made slow.
 UNWANTED = ("the_reference_in_float32", "sim-reverse", "sim-random", "any_number_of_threads",
-            "is_felt_at_once")  # fmt: skip
+            "is_felt_at_once", "watched", "race_free", "counted")  # fmt: skip
 
 
 def library(name: str) -> str:
