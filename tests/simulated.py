@@ -6,9 +6,11 @@ import ctypes
 from pathlib import Path
 from typing import Any
 
+import baregrad as bg
 import numpy as np
 import pytest
 import zoo
+from baregrad import backend, sim
 from numpy.typing import NDArray
 from toolchain import SIMT, compile_cu, compile_shared, simulator_sources
 
@@ -59,6 +61,15 @@ def line_of(name: str, program: str = "faults.cu", what: str = "fault") -> str:
     lines = (PROGRAMS / program).read_text().splitlines()
     (number,) = (i for i, line in enumerate(lines, 1) if line.endswith(f"// {what}: {name}"))
     return f"{program}:{number}"
+
+
+def counted_product(**entries: str) -> sim.Report:
+    """What is counted of a product of 64 by 48 numbers with its transpose."""
+    a = np.random.default_rng(0).standard_normal((64, 48), np.float32)
+    with bg.use(sim="counted", **entries):
+        there = backend.device("sim").from_numpy(a)
+        backend.device("sim").table.gemm(there, there.mT)
+        return sim.report()
 
 
 def neighbour_is_right(simulator: Simulator, barrier: bool) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from baregrad import backend, pieces, sim
 from baregrad.cli import main
+from simulated import counted_product
 from toolchain import compiler
 
 pytestmark = [
@@ -24,19 +25,11 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "cuda" / "simt" / "README.md"
 
 
-def product(**entries: str) -> sim.Report:
-    a = np.random.default_rng(0).standard_normal((64, 48), np.float32)
-    with bg.use(sim="counted", **entries):
-        there = backend.device("sim").from_numpy(a)
-        backend.device("sim").table.gemm(there, there.mT)
-        return sim.report()
-
-
 @needs_objdump
 def test_operations_are_those_of_the_instructions_that_ran(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (kernel,) = product().kernels
+    (kernel,) = counted_product().kernels
     outputs = 64 * 64  # one tile; alpha sum + beta c + bias, and for each four beta != 0
     assert kernel.flops == outputs * (2 * 48 + 4) + outputs // 4
     program = tmp_path / "program.cu"
@@ -48,7 +41,7 @@ def test_operations_are_those_of_the_instructions_that_ran(
     assert "program.cu:3, 2.0 of 32\n" in out
     monkeypatch.setattr(shutil, "which", lambda tool: None)
     pieces.flops_of.cache_clear()
-    (kernel,) = product().kernels
+    (kernel,) = counted_product().kernels
     assert kernel.flops is None
     assert "floating-point operations: unknown without objdump" in str(kernel)
     pieces.flops_of.cache_clear()

@@ -6,11 +6,10 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import baregrad as bg
 import numpy as np
 import pytest
 from baregrad import backend, sim
-from simulated import EVERY_SCHEDULE, PROGRAMS, SUCCESS, Simulator, line_of
+from simulated import EVERY_SCHEDULE, PROGRAMS, SUCCESS, Simulator, counted_product, line_of
 from toolchain import compile_watched, compiler
 
 pytestmark = pytest.mark.skipif(compiler() is None, reason="no C++ compiler on this machine")
@@ -148,26 +147,18 @@ def test_launches_add_up_and_what_is_not_asked_for_is_not_counted(counted: Count
 # As Python sees it
 
 
-def product(**entries: str) -> sim.Report:
-    a = np.random.default_rng(0).standard_normal((64, 48), np.float32)
-    with bg.use(sim="counted", **entries):
-        there = backend.device("sim").from_numpy(a)
-        backend.device("sim").table.gemm(there, there.mT)
-        return sim.report()
-
-
 @needs_sim
 def test_report_names_lines_of_our_kernels() -> None:
-    (kernel,) = product().kernels
+    (kernel,) = counted_product().kernels
     assert (kernel.name.partition("<")[0], kernel.launches) == ("multiply_kernel", 1)
     writes = [a for a in kernel.accesses if (a.memory, a.does) == ("global", "writes")]
     assert sum(access.bytes for access in writes) == 4 * 64 * 64
     assert {access.file for access in kernel.accesses} == {"cuda/kernels/tiles.cuh"}
     assert "write_four" in writes[0].text
     assert writes[0].text[:40] in str(kernel)
-    assert product()[kernel.name] == kernel  # forgotten between the two
+    assert counted_product()[kernel.name] == kernel  # forgotten between the two
     with pytest.raises(KeyError, match="no kernel 'gem' was counted, only multiply_kernel"):
-        product()["gem"]
+        counted_product()["gem"]
     sim.reset()
     assert sim.report().kernels == ()
     assert "nothing was counted" in str(sim.report())

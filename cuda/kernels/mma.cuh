@@ -5,8 +5,8 @@
 // and sums float32. What arrives and what leaves is float32, so that weights keep all their bits.
 namespace baregrad {
 
-// What a lane holds of 16 rows of a by 16 places along k is x[h][e], row g + e % 2 8, place
-// 8 h + t + e / 2 4, with g = lane / 4 and t = lane % 4; of 8 columns of b, y[e] of place t + 4 e.
+// What a lane holds of 16 rows of a by 16 places along k is x[h][e], in row g + 8 (e % 2) and place
+// 8 h + t + 4 (e / 2), with g = lane / 4 and t = lane % 4; of 8 columns of b, y[e] of place t + 4 e.
 struct Tf32 {
   static constexpr int kTimes = 2;  // an instruction is for 8 places
 

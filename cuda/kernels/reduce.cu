@@ -173,17 +173,17 @@ void reduce(ReduceKind kind, const float* x, Extents kept, Strides kept_strides,
             cudaStream_t stream) {
   const double n = double(elements(reduced));
   const bool rows = reduced_strides.step[reduced.rank - 1] == 1;
-  Reduction r = {x,
-                 kept,
-                 kept_strides,
-                 reduced,
-                 reduced_strides,
-                 nullptr,
-                 out,
-                 static_cast<double*>(workspace),
-                 1,
-                 pieces_of(elements(kept), elements(reduced)),
-                 !rows && kept_strides.step[kept.rank - 1] == 1 ? kWarp : 1};
+  Reduction r = {.x = x,
+                 .kept = kept,
+                 .kept_strides = kept_strides,
+                 .reduced = reduced,
+                 .reduced_strides = reduced_strides,
+                 .center = nullptr,
+                 .out = out,
+                 .partial = static_cast<double*>(workspace),
+                 .divisor = 1,
+                 .pieces = pieces_of(elements(kept), elements(reduced)),
+                 .width = !rows && kept_strides.step[kept.rank - 1] == 1 ? kWarp : 1};
   switch (kind) {
     case reduce_sum:
       return launch<SumFold>(r, stream);

@@ -10,7 +10,7 @@ namespace {
 constexpr int kRows = 4;                      // warps, and so rows, of a block
 constexpr int kMostEach = 32;                 // classes that a lane keeps
 constexpr int kMostShared = (200 << 10) / 4;  // floats; sm_75 has a third of it
-constexpr int kAlways = 32 << 10;             // bytes that every device lets a block have, and more
+constexpr int kAlways = 32 << 10;             // bytes: every device lets a block have 48 Ki
 constexpr int kBlockWarps = kThreads / kWarp;
 
 struct Rows {

@@ -332,9 +332,17 @@ inline Tiling tiling_of(bool is_lean, int64_t batch, int64_t m, int64_t n, int64
                         float* partial) {
   const bool large = m > kPart && batch * m * n >= kEnoughTiles * 128 * 128 / 2;
   const int height = large ? 2 * kPart : kPart, width = large && is_lean ? 2 * kPart : kPart;
-  Tiling t = {
-      batch, m, n,      k, height, width, int(divide_up(m, height)), int(divide_up(n, width)),
-      1,     0, partial};
+  Tiling t = {.batch = batch,
+              .m = m,
+              .n = n,
+              .k = k,
+              .height = height,
+              .width = width,
+              .rows = int(divide_up(m, height)),
+              .columns = int(divide_up(n, width)),
+              .splits = 1,
+              .depth = 0,
+              .partial = partial};
   const int64_t tiles = batch * t.rows * t.columns;
   int64_t splits = 1;
   if (tiles > 0 && tiles < kEnoughTiles / 2) {

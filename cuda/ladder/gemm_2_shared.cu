@@ -1,5 +1,5 @@
 // Rung 2: tiles in shared memory. A block brings 16 x 16 numbers of a and of b there, each of which
-// 16 threads then use: global memory moves a sixteenth.
+// 16 threads then use: global memory moves a sixteenth of a and b.
 #include "product.cuh"
 
 namespace {

@@ -1,5 +1,5 @@
-// Rung 4: a thread computes a square of 4 x 4. Four numbers of a meet four of b: 8 reads of shared memory
-// for 16 multiply-adds instead of 17.
+// Rung 4: a thread computes 4 rows by 4 columns, 16 apart so that its neighbours compute those between.
+// Four numbers of a meet four of b: 8 reads of shared memory for 16 multiply-adds instead of 17.
 #include "product.cuh"
 
 namespace {

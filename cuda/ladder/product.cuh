@@ -22,7 +22,7 @@ struct Product {
   __device__ void put(int64_t s, int64_t i, int64_t j, float sum) const {
     if (i >= size.m || j >= size.n) return;
     float* const out = c.data + s * c.batch + i * c.row + j * c.col;
-    *out = scaled(sum, beta != 0.f ? *out : 0.f, j);
+    *out = scaled(sum, beta != 0.f ? *out : 0.f, bias ? bias[j] : 0.f);
   }
   // kCount neighbours in a row of c, in one access where that may be.
   template <int kCount>
@@ -32,20 +32,24 @@ struct Product {
       float v[kCount];
     };
     float* const out = c.data + s * c.batch + i * c.row + j;
-    const bool at_once = c.col == 1 && i < size.m && j + kCount <= size.n &&
-                         reinterpret_cast<uintptr_t>(out) % sizeof(Numbers) == 0;
+    const auto is_whole = [](const float* numbers) {
+      return reinterpret_cast<uintptr_t>(numbers) % sizeof(Numbers) == 0;
+    };
+    const bool at_once = c.col == 1 && i < size.m && j + kCount <= size.n && is_whole(out) &&
+                         (!bias || is_whole(bias + j));
     if (!at_once) {
       for (int e = 0; e < kCount; ++e) put(s, i, j + e, sum[e]);
       return;
     }
-    Numbers numbers = {};
+    Numbers numbers = {}, added = {};
     if (beta != 0.f) numbers = *reinterpret_cast<Numbers*>(out);
-    for (int e = 0; e < kCount; ++e) numbers.v[e] = scaled(sum[e], numbers.v[e], j + e);
+    if (bias) added = *reinterpret_cast<const Numbers*>(bias + j);
+    for (int e = 0; e < kCount; ++e) numbers.v[e] = scaled(sum[e], numbers.v[e], added.v[e]);
     *reinterpret_cast<Numbers*>(out) = numbers;
   }
   // Two roundings for the sum.
-  __device__ float scaled(float sum, float before, int64_t j) const {
-    return fmaf(alpha, sum, beta * before) + (bias ? bias[j] : 0.f);
+  __device__ float scaled(float sum, float before, float added) const {
+    return fmaf(alpha, sum, beta * before) + added;
   }
 };
 

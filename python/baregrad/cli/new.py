@@ -1,4 +1,4 @@
-"""`baregrad new OP FILE`: a kernel to begin with, right and naive."""
+"""`baregrad new OP FILE`: a kernel to begin with, the first rung of the op."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..choice import SOURCES
 from ..native import _cpu
 from ..own import CUDA, DEVICE, HEADERS, SUFFIX
 
-HELP = "write a right and naive kernel into a file, to make it faster"
+HELP = "write a right kernel into a file, the first rung of its op, to make it faster"
 
 
 def add_parser(subparsers: Any) -> None:

@@ -124,10 +124,8 @@ def _run_program(args: argparse.Namespace) -> int:
             raise argparse.ArgumentTypeError(
                 f"argument --{name}: {args.what} is a program, expected an op"
             )
-    library, schedule = (
-        own.build_program(Path(args.what)),
-        backend.device("sim").table.own.schedule(),
-    )
+    library = own.build_program(Path(args.what))
+    schedule = backend.device("sim").table.own.schedule()
     command = [sys.executable, "-c", _CHILD, str(library), schedule, *args.arguments]
     done = subprocess.run(command, check=False)
     if done.returncode < 0:
@@ -150,7 +148,6 @@ def run_program(library: str, schedule: str, *given: str) -> None:
             print(f"\n{found}", file=sys.stderr, flush=True)
         return found
 
-    @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
     def leave(code: int, _: object) -> None:
         is_wrong = bool(fault())
         found = sim.report()
@@ -158,13 +155,14 @@ def run_program(library: str, schedule: str, *given: str) -> None:
             print(f"\n{found if found.kernels else 'no kernel ran to its end'}", flush=True)
         os._exit(code & 0xFF or is_wrong)  # of which a shell sees 8 bits
 
-    @ctypes.CFUNCTYPE(None, ctypes.c_int)
     def abort(number: int) -> None:  # of an assert, say, that is wrong about a result
         signal.alarm(_SECONDS_TO_SPEAK)  # the heap may be what is broken
         fault()
 
-    libc.on_exit(leave, None)
-    libc.signal(signal.SIGABRT, abort)
+    at_exit = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(leave)
+    at_abort = ctypes.CFUNCTYPE(None, ctypes.c_int)(abort)
+    libc.on_exit(at_exit, None)
+    libc.signal(signal.SIGABRT, at_abort)
     words = [os.fsencode(word) for word in (Path(library).name, *given)]
     arguments = (ctypes.c_char_p * (len(words) + 1))(*words, None)
     leave(ctypes.CDLL(library).main(len(words), arguments), None)
