@@ -104,7 +104,7 @@ struct View {
         strides(std::move(strides)),
         writeable(writeable) {}
 
-  View(std::string name, const py::array& array)
+  [[gnu::always_inline]] View(std::string name, const py::array& array)
       : name(std::move(name)),
         object(array),
         data(static_cast<char*>(const_cast<void*>(array.data()))),
