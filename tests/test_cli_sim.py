@@ -381,3 +381,15 @@ def test_what_a_file_leaves_out_of_an_op_is_counted_all_the_same(
         x = backend.device("sim").from_numpy(np.ones((4, 5), np.float32))
         table.log_softmax_forward(x)
         assert sum(kernel.requests for kernel in sim.report().kernels) > 0
+
+
+@pytest.mark.parametrize("where", ["{folder}/other/turn.cuh", "../other/turn.cuh"])
+def test_a_header_that_lies_elsewhere_stays_as_it_is(tmp_path: Path, where: str) -> None:
+    header, mine = tmp_path / "other" / "turn.cuh", tmp_path / "mine"
+    text = "// no word of CUDA\ninline unsigned turned(unsigned value) { return value; }\n"
+    header.parent.mkdir()
+    header.write_text(text)
+    mine.mkdir()
+    program = HISTOGRAM.replace('"turn.cuh"', f'"{where.format(folder=tmp_path)}"')
+    assert run_program(mine, program.replace("== 40", "== 64")) == 0
+    assert header.read_text() == text

@@ -222,9 +222,9 @@ def _included(source: Path) -> dict[str, str]:
     names = _INCLUDE.findall(_text(source))
     while names:
         name = names.pop()
-        path = source.parent / name
-        if name not in texts and ".." not in path.parts and path.is_file():
-            texts[name] = _text(path)
+        is_beside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        if is_beside and name not in texts and (source.parent / name).is_file():
+            texts[name] = _text(source.parent / name)
             names += _INCLUDE.findall(texts[name])
     return texts
 
