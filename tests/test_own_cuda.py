@@ -8,9 +8,9 @@ from pathlib import Path
 import baregrad as bg
 import numpy as np
 import pytest
-from baregrad import backend, own, trial
+from baregrad import backend, choice, own, trial
 from baregrad.cases import OPS
-from baregrad.cli import main
+from baregrad.cli import bench_device, main
 from toolchain import compiler
 
 pytestmark = [
@@ -184,3 +184,20 @@ def test_a_training_on_the_simulator_can_be_counted(
     out = capsys.readouterr().out
     assert "adam_step_kernel" in out
     assert "lanes busy" in out
+
+
+def test_a_device_is_timed_in_calls_that_follow_each_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_device, "_SECONDS", 0.01)
+    monkeypatch.setattr(bench_device, "_ROUNDS", 2)
+    cases = [OPS["gemm"].case(8, 9, 10), OPS["gemm"].case(20, 9, 10)]  # type: ignore[attr-defined]
+    plain = choice.in_use()
+    with bg.use(gemm="ladder/0_naive"):
+        bench_device.print_times("sim", cases, plain)
+        assert "gemm=ladder/0_naive" in backend.device("sim").table.own.in_use()
+    head, _, columns, *rows = capsys.readouterr().out.splitlines()
+    assert head == "sim sim, gemm=ladder/0_naive"
+    assert columns.split("  ")[0] == "case"
+    assert [row.split()[0] for row in rows] == [str(case) for case in cases]
+    assert all(row.split()[-1] in ("faster", "equal", "slower") for row in rows)

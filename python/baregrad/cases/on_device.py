@@ -37,6 +37,11 @@ class OnDevice:
 
         return call
 
+    def sent(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments on the device, for a kernel of its own table."""
+        there: dict[int, tuple[NDArray, Any]] = {}
+        return {name: self._send(value, there) for name, value in arguments.items()}
+
     def _send(self, value: Any, there: dict[int, tuple[NDArray, Any]]) -> Any:
         if isinstance(value, (list, tuple)):
             return [self._send(item, there) for item in value]

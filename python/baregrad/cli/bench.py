@@ -13,11 +13,13 @@ from .. import backend
 from ..cases import OPS, Arguments, Case
 from ..cases.case import CaseError
 from ..cases.check import check as check_bound, exact_result
+from ..cases.on_device import OnDevice
 from ..choice import Chosen, in_use
 from ..native import _cpu
 from ..own import CUDA
 from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
 from . import options
+from .bench_device import print_times
 
 HELP = "check an op against its definition, then time it and compare with the machine's ceilings"
 _SECONDS = 0.3  # of each case
@@ -32,21 +34,34 @@ def add_parser(subparsers: Any) -> None:
         "as many bytes, both measured here. Times are medians. A write costs the memory a read too, "
         "so an op that writes less than it reads can be an eighth above a copy. With --use each case is "
         "raced against the kernel in use without it, and gemm against NumPy: how many times as fast, in "
-        "rounds that take turns, beside what a kernel raced against itself gives.",
+        "rounds that take turns, beside what a kernel raced against itself gives. On a device calls follow each "
+        "other without waiting, and there are no ceilings.",
     )
     parser.add_argument("op", choices=OPS, metavar="op", help=", ".join(OPS))
-    options.add_machine(parser, devices=False)
+    options.add_machine(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each benchmark case. ValueError if a kernel is wrong on one."""
+    if args.device == "sim":
+        raise argparse.ArgumentTypeError(
+            "argument --device: the time of sim says nothing of a device, expected cpu or cuda; "
+            f"`baregrad sim {args.op}` counts what it asks of memory"
+        )
+    plain = in_use()
+    if args.device != "cpu":
+        with options.machine(args):
+            for case in OPS[args.op].benchmarks:
+                check(case, OnDevice(backend.device(args.device)))
+            print_times(args.device, OPS[args.op].benchmarks, plain if args.use else None)
+        return 0
     if args.use and args.use.endswith(CUDA):
         raise argparse.ArgumentTypeError(
             f"argument --use: {args.use} is for devices, and this times the CPU; "
-            f"`baregrad sim {args.op} --use {args.use}` counts what it asks of memory"
+            f"`baregrad sim {args.op} --use {args.use}` counts what it asks of memory, and "
+            "--device cuda times it where there is one"
         )
-    plain = in_use()
     with options.machine(args):
         table = backend.kernels.active
         peak = _cpu.measure_fma()
