@@ -60,7 +60,7 @@ void Block::perform(const AsyncCopy& copy) {
     if (copy.read > 0) touch({from, copy.read, Kind::kRead, copy.bytes, copy.pc});
     touch({copy.to, copy.bytes, Kind::kWrite, copy.bytes, copy.pc});
   }
-  std::memcpy(copy.to, copy.from, copy.read);
+  if (copy.read > 0) std::memcpy(copy.to, copy.from, copy.read);  // from may be null
   std::memset(copy.to + copy.read, 0, copy.bytes - copy.read);
 }
 

@@ -152,7 +152,8 @@ def run_program(library: str, schedule: str, *given: str) -> None:
         is_wrong = bool(fault())
         found = sim.report()
         with suppress(BrokenPipeError):  # `baregrad sim ... | head`
-            print(f"\n{found if found.kernels else 'no kernel ran to its end'}", flush=True)
+            nothing = "no kernel ran" + (" to its end" if is_wrong else "")
+            print(f"\n{found if found.kernels else nothing}", flush=True)
         os._exit(code & 0xFF or is_wrong)  # of which a shell sees 8 bits
 
     def abort(number: int) -> None:  # of an assert, say, that is wrong about a result
