@@ -265,6 +265,7 @@ int main() {
         ("std::exit(7)", 7),
         ("return 0", 1),
         ("cudaGetLastError(); return 0", 1),
+        ("cudaFree(host); return 0", 1),
         ("return cudaMemcpy(host, y, sizeof host, cudaMemcpyDeviceToHost) % 256", 719 % 256),
     ],
 )
@@ -311,6 +312,8 @@ int main() {
          "cudaMemcpy: 64 bytes to memory of the device"),
         ("cudaFree(x); cudaMemcpy(host, x, 64, cudaMemcpyDeviceToHost)",
          "cudaMemcpy: 64 bytes from memory that was freed"),
+        ("cudaMemcpy(host, x + 1, std::size_t(-8), cudaMemcpyDeviceToHost)",
+         "cudaMemcpy: 18446744073709551608 bytes from byte 4 of the 64 bytes of allocation 1"),
         ("cudaMemset(x, 0, 65)", "cudaMemset: 65 bytes to byte 0 of the 64 bytes of allocation 1"),
         ("cudaMemcpyToSymbol(two, host, 12)", "a copy of a symbol: 12 bytes are more than it has"),
     ],

@@ -20,7 +20,8 @@ std::string misuse(const void* memory, std::size_t bytes, Whose whose) {
   const Allocation* const given = GlobalMemory::instance().around(address);
   if (given == nullptr) return whose == Whose::kDevice ? "memory of the host" : "";
   if (given->freed) return "memory that was freed";
-  if (address < given->data || address + bytes > given->data + given->bytes)
+  const auto first = static_cast<std::size_t>(address - given->data);  // large where it is before
+  if (first > given->bytes || bytes > given->bytes - first)
     return "byte " + std::to_string(address - given->data) + " of the " +
            std::to_string(given->bytes) + " bytes of allocation " + std::to_string(given->number);
   return whose == Whose::kHost && !given->shared ? "memory of the device" : "";

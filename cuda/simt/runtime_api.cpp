@@ -80,6 +80,7 @@ LastError& last_error() {
 }
 
 void report(cudaError_t error, const std::string& text) {
+  if (pending_failure()) return;  // what came first is what matters
   last_error().reported = error;
   last_error().report = text;
   remember(error);
