@@ -8,6 +8,8 @@ gradient of its output into those of its inputs (lecture 000, slide 26).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .backend import kernels
@@ -42,6 +44,9 @@ class Version:
     leaf = False  # whether a leaf that requires grad lives here
 
 
+_numbers = count(1)
+
+
 class Function:
     """One differentiable op: forward, and below it backward, on raw arrays and with kernels only.
 
@@ -57,6 +62,7 @@ class Function:
     needs_grad: tuple[bool, ...] = ()
     saved: tuple[Any, ...] = ()
     freed = False
+    _number = 0  # greater than those of its parents; that of leaves is 0
     _hooks: list[Callable[[Array], Array]] | None = None
     _versions: tuple[tuple[Version, int], ...] = ()  # of the saved tensors, as forward saw them
 
@@ -98,30 +104,29 @@ class Function:
     def _gives(self, inputs: tuple[Tensor, ...], array: Array) -> Tensor:
         if True not in self.needs_grad:
             return inputs[0]._made(array, None)
-        out = inputs[0]._made(array, self)
-        parents, shapes = [], []
+        out, parents, shapes = inputs[0]._made(array, self), [], []
         for tensor in inputs:
             parents.append((tensor.grad_fn or tensor) if tensor.requires_grad else None)
-            shapes.append(tensor.shape)
-        self.parents, self.shapes = tuple(parents), tuple(shapes)
+            shapes.append(tensor.array.shape)
+        self.parents, self.shapes, self._number = tuple(parents), tuple(shapes), next(_numbers)
         if self.saved:
-            saved = set(map(id, self.saved))
+            saved = [id(kept) for kept in self.saved]
             watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
             self._versions = tuple([(version, version.number) for version in watched])
         return out
 
     def _recall(self) -> None:
-        name = type(self).__name__
         if self.freed:
             raise RuntimeError(
-                f"[backward] the graph through {name} was freed by an earlier backward, "
-                "expected retain_graph=True there"
+                f"[backward] the graph through {type(self).__name__} was freed by an earlier "
+                "backward, expected retain_graph=True there"
             )
-        if any(version.number != number for version, number in self._versions):
-            raise RuntimeError(
-                f"[backward] a tensor that {name} saved was changed in place after forward, "
-                "expected the value that forward saw"
-            )
+        for version, number in self._versions:
+            if version.number != number:
+                raise RuntimeError(
+                    f"[backward] a tensor that {type(self).__name__} saved was changed in place "
+                    "after forward, expected the value that forward saw"
+                )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -151,7 +156,7 @@ def backward(
 
     for root, dout in roots:
         arrive(root.grad_fn or root, dout, False)
-    for node in reversed(_parents_first([root.grad_fn or root for root, _ in roots])):
+    for node in _children_first([root.grad_fn or root for root, _ in roots]):
         dout, ours = flight.pop(id(node))
         for hook in node._hooks or ():
             dout, ours = hook(dout), False
@@ -162,39 +167,34 @@ def backward(
                 node._accumulate(dout, ours)
             continue
         node._recall()
-        gradients = node.backward(dout)
+        given = [id(dout), *map(id, gradients := node.backward(dout))]
         for parent, shape, dx in zip(node.parents, node.shapes, gradients, strict=True):
             if parent is None:
                 continue
-            if dx is None or tuple(dx.shape) != shape:
+            if dx is None or dx.shape != shape:
                 raise RuntimeError(
                     f"[backward] {type(node).__name__} gave a gradient of shape "
                     f"{getattr(dx, 'shape', None)} for an input of shape {shape}"
                 )
-            once = sum(other is dx for other in gradients) == 1
-            arrive(parent, dx, once and dx is not dout and not node.hands_on)
+            arrive(parent, dx, given.count(id(dx)) == 1 and not node.hands_on)
         if not retain_graph:
             node.saved, node.freed = (), True
 
 
-def _parents_first(roots: Sequence[Node]) -> list[Node]:
-    """The nodes below the roots that take part in backward, each after those it came from.
+def _children_first(roots: Sequence[Node]) -> list[Node]:
+    """The nodes below the roots that take part in backward, each before those it came from.
 
     Iterative: Python's stack would not hold a deep graph.
     """
-    order: list[Node] = []
-    seen: set[int] = set()
-    stack = [(root, False) for root in roots]
+    found = {id(root): root for root in roots}
+    stack = list(found.values())
     while stack:
-        node, parents_done = stack.pop()
-        if parents_done:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            if isinstance(node, Function):
-                stack.extend((parent, False) for parent in node.parents if parent is not None)
-    return order
+        node = stack.pop()
+        for parent in node.parents if isinstance(node, Function) else ():
+            if parent is not None and id(parent) not in found:
+                found[id(parent)] = parent
+                stack.append(parent)
+    return sorted(found.values(), key=attrgetter("_number"), reverse=True)
 
 
 from .derivatives import Variable, grad, gradcheck

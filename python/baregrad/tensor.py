@@ -61,6 +61,7 @@ class Tensor(Methods, Protocols):
     _version: autograd.Version
     _history: int  # how many recorded changes of its memory its graph knows
     _hooks: list[Callable[[Array], Array]] | None
+    _number = 0  # as a leaf, behind all that was made of it
 
     def __init__(self, data: ArrayLike | Tensor, *, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
@@ -70,17 +71,16 @@ class Tensor(Methods, Protocols):
             self._set(plain_array(data, "Tensor"), None)
         self.requires_grad_(requires_grad)
 
-    def _set(self, array: Array, function: autograd.Function | None) -> None:
+    def _set(self, array: Array, function: autograd.Function | None) -> Tensor:
         self.array, self.grad_fn, self.grad = array, function, None
         self.requires_grad = function is not None
         self._version, self._history, self._hooks = autograd.Version(), 0, None
+        return self
 
     @staticmethod
     def _made(array: Array, function: autograd.Function | None) -> Tensor:
         """The result of an op: nothing is checked again."""
-        out = object.__new__(Tensor)
-        out._set(array, function)
-        return out
+        return object.__new__(Tensor)._set(array, function)
 
     def _views(self, base: Tensor) -> Tensor:
         """Say that this is a view of `base`, so that a change of one is seen by both."""

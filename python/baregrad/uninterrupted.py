@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import threading
+
+# As signal's own, but for its enumerations, which look at the handler for 10 us.
+from _signal import (  # type: ignore[import-not-found]
+    SIGINT,
+    default_int_handler,
+    getsignal,
+    signal,
+)
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,14 +29,14 @@ class Noted:
     def __enter__(self) -> Self:
         self.noted = False
         main = threading.current_thread() is threading.main_thread()
-        self._installed = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self._installed = main and getsignal(SIGINT) is default_int_handler
         if self._installed:
-            signal.signal(signal.SIGINT, self._note)
+            signal(SIGINT, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._installed:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal(SIGINT, default_int_handler)
 
     def _note(self, *_: object) -> None:
         self.noted = True

@@ -63,7 +63,7 @@ class Sequential(_Sequence):
 
         Linear or Conv2d and the ReLU, Sigmoid or Tanh after it run as one, if nobody looks between.
         """
-        modules = iter([*self, None])
+        modules = iter([*self.children(), None])
         module = next(modules)
         while module is not None:
             following = next(modules)

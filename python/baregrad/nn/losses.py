@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from .. import ops
-from ..ops.arguments import integer, number, operand, same_device, same_floats
+from ..ops.arguments import alike, integer, number, operand, same_device
 from ..replay import fresh
 from ..tensor import Tensor, float32, int64
 from ..typing import Shape
@@ -24,12 +24,13 @@ __all__ = [
 ]
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
+_REDUCTIONS = get_args(Reduction)
 _EXACT = 2**24  # whole numbers up to here are float32
 
 
 def checked_reduction(op: str, reduction: Reduction) -> Reduction:
     """`reduction`, if it is one."""
-    if reduction not in get_args(Reduction):
+    if reduction not in _REDUCTIONS:
         raise ValueError(f"[{op}] reduction is {reduction!r}, expected 'mean', 'sum' or 'none'")
     return reduction
 
@@ -50,8 +51,7 @@ def _alike(op: str, input: Tensor, target: Tensor) -> None:
     if operand(op, "target", target).shape != input.shape:
         expected = f"{input.shape} like input"
         raise ValueError(f"[{op}] target has shape {target.shape}, expected {expected}")
-    same_device(op, input=input, target=target)
-    same_floats(op, input=input, target=target)
+    alike(op, input=input, target=target)
 
 
 def mse_loss(input: Tensor, target: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -197,8 +197,7 @@ def _class_weight(op: str, input: Tensor, weight: Tensor | None) -> None:
         return
     if operand(op, "weight", weight).shape != input.shape[1:]:
         raise ValueError(f"[{op}] weight has shape {weight.shape}, expected {input.shape[1:]}")
-    same_device(op, input=input, weight=weight)
-    same_floats(op, input=input, weight=weight)
+    alike(op, input=input, weight=weight)
 
 
 def _weights(

@@ -43,7 +43,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result of `forward`, and then of every hook that returns one."""
         result = self.forward(*args, **kwargs)
-        for hook in list(vars(self).get("_forward_hooks", {}).values()):
+        for hook in [*vars(self).get("_forward_hooks", {}).values()]:
             other = hook(self, args, result)
             result = result if other is None else other
         return result

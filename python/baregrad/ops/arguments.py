@@ -171,6 +171,16 @@ def same_floats(op: str, **tensors: Tensor) -> None:
             )
 
 
+def alike(op: str, **tensors: Tensor) -> None:
+    """All are Tensors, where the first is and of its dtype."""
+    arrays = [operand(op, name, x).array for name, x in tensors.items()]
+    like, dtype = type(arrays[0]), arrays[0].dtype
+    for array in arrays:
+        if type(array) is not like or array.dtype != dtype:
+            same_device(op, **tensors)
+            same_floats(op, **tensors)
+
+
 def scalar(like: Tensor, value: Any, dtype: DType) -> Tensor:
     """A constant () where `like` is."""
     return like._made(like._backend.full((), value, dtype), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import operand, same_device, same_floats
+from .arguments import alike, operand, same_device
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -75,6 +75,5 @@ def _both(op: str, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tup
         weight = x._made(x._backend.full(x.shape[1:2], 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(x.shape[1:2], 0.0, x.dtype), None)
-    same_device(op, weight=operand(op, "weight", weight), x=x, bias=operand(op, "bias", bias))
-    same_floats(op, weight=weight, x=x, bias=bias)
+    alike(op, weight=weight, x=x, bias=bias)
     return weight, bias

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..tensor import Tensor
 
 FUSED = ("relu", "sigmoid", "tanh")  # those whose derivative needs only their output
-_OTHERS = ("leaky_relu", "elu", "gelu", "silu", "softplus")
+_KNOWN = (*FUSED, "leaky_relu", "elu", "gelu", "silu", "softplus")
 
 
 class BiasActivation(Function):
@@ -46,8 +46,8 @@ def _rows(x: Array) -> Array:
 
 def fuses(activation: str | None) -> bool:
     """Whether bias and activation are one kernel. ValueError for an unknown activation."""
-    if activation is not None and activation not in (*FUSED, *_OTHERS):
-        known = ", ".join((*FUSED, *_OTHERS))
+    if activation is not None and activation not in _KNOWN:
+        known = ", ".join(_KNOWN)
         raise ValueError(f"[activation] activation is {activation!r}, expected one of {known}")
     return activation in FUSED
 

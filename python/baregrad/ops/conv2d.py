@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import integer, operand, same_device, same_floats, sizes
+from .arguments import alike, integer, sizes
 from .bias_activation import activated, fuses
 from .copy_strided import pad
 
@@ -93,11 +93,8 @@ def conv2d(
     op such as "relu", follows in the same pass where it can. Source: lecture 002, convolution.
     """
     given = {"weight": weight, "x": x, **({} if bias is None else {"bias": bias})}
-    for name, value in given.items():
-        operand("conv2d", name, value)
+    alike("conv2d", **given)
     integer("conv2d", "groups", groups, 1)
-    same_device("conv2d", **given)
-    same_floats("conv2d", **given)
     if x.ndim == weight.ndim == 4 and x.shape[1] != weight.shape[1] * groups:
         raise ValueError(
             f"[conv2d] x has shape {x.shape}, expected (n, {weight.shape[1] * groups}, h, w) for "

@@ -10,7 +10,7 @@ import numpy as np
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
-from .arguments import operand, same_device, same_floats
+from .arguments import alike, operand, same_device, same_floats
 from .bias_activation import activated, fuses
 
 if TYPE_CHECKING:
@@ -128,10 +128,7 @@ def linear(
     activation, the name of an elementwise op such as "relu", follows in the same pass if it can.
     """
     given = {"weight": weight, "input": input, **({} if bias is None else {"bias": bias})}
-    for name, value in given.items():
-        operand("linear", name, value)
-    same_device("linear", **given)
-    same_floats("linear", **given)
+    alike("linear", **given)
     if weight.ndim != 2:
         raise ValueError(f"[linear] weight has shape {weight.shape}, expected (o, k)")
     if input.shape[-1:] != weight.shape[1:]:

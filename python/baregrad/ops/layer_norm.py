@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array, Shape
-from .arguments import number, operand, same_device, same_floats, sizes
+from .arguments import alike, number, operand, sizes
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -52,8 +52,7 @@ def layer_norm(
         weight = x._made(x._backend.full(shape, 1.0, x.dtype), None)
     if bias is None:
         bias = x._made(x._backend.full(shape, 0.0, x.dtype), None)
-    same_device(op, weight=operand(op, "weight", weight), x=x, bias=operand(op, "bias", bias))
-    same_floats(op, weight=weight, x=x, bias=bias)
+    alike(op, weight=weight, x=x, bias=bias)
     for name, value in (("weight", weight), ("bias", bias)):
         if value.shape != shape:
             raise ValueError(f"[{op}] {name} has shape {value.shape}, expected {shape}")

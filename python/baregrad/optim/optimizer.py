@@ -18,6 +18,7 @@ from ..uninterrupted import Uninterrupted
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
 Arrays: TypeAlias = list[Array]
+Moving: TypeAlias = tuple[Tensor, dict[str, Any]]  # a parameter, what is remembered of it
 
 
 class Optimizer:
@@ -88,39 +89,41 @@ class Optimizer:
 
     def _step(self, group: Group) -> None:
         kept = self._kept(group)
-        alike: dict[Any, list[Tensor]] = {}
+        alike: dict[Any, list[Moving]] = {}
         for param in group["params"]:
             if param.grad is not None:
-                kind = type(param.array), param.dtype, self._done(param)
-                alike.setdefault(kind, []).append(param)
-        for params in alike.values():
-            states = [self._settled(param, kept) for param in params]
-            moved = [_contiguous(param.array) for param in params]
-            grads = [param.grad.array for param in params if param.grad is not None]
-            remembered = ([state[name] for state in states] for name in kept)
-            numbers = self._numbers(group, moved[0], params[0])
+                state = self._settled(param, kept)
+                kind = type(param.array), param.array.dtype, state.get("step")
+                alike.setdefault(kind, []).append((param, state))
+        for moving in alike.values():
+            moved = [_contiguous(param.array) for param, _ in moving]
+            grads = [param.grad.array for param, _ in moving if param.grad is not None]
+            remembered = ([state[name] for _, state in moving] for name in kept)
+            numbers = self._numbers(group, moved[0], moving[0][0])
             self._move(group, numbers, moved, grads, *remembered)
-            for param, data in zip(params, moved, strict=True):
+            for data, (param, _) in zip(moved, moving, strict=True):
                 if data is not param.array:
                     kernels.moving(data).copy_strided(data, out=param.array)
-            after(partial(self._moved, params, states))
+            after(partial(self._moved, moving))
 
     def _numbers(self, group: Group, data: Array, param: Tensor) -> Arrays:
         """What changes from step to step: the rate (1,), and which step it is (1,) if that counts."""
         put = partial(fresh, backend_of(data), (1,))
-        rate = put(data.dtype, lambda: np.full(1, group["lr"], data.dtype))
-        step = partial(put, np.int64, lambda: np.full(1, self._done(param) + 1))
+        rate = put(data.dtype, lambda: np.array([group["lr"]], data.dtype))
+        step = partial(put, np.int64, lambda: np.array([self._done(param) + 1]))
         return [rate, step()] if self.counts_steps else [rate]
 
     def _done(self, param: Tensor) -> int:
         """Steps so far."""
         return int(self.state.get(param, {}).get("step", 0))
 
-    def _moved(self, params: list[Tensor], states: list[dict[str, Any]]) -> None:
+    def _moved(self, moving: list[Moving]) -> None:
         """Keep what is to be remembered of them, one step later."""
-        for param, state in zip(params, states, strict=True):
-            state |= {"step": self._done(param) + 1} if self.counts_steps else {}
-            self.state |= {param: state} if state else {}
+        for param, state in moving:
+            if self.counts_steps:
+                state["step"] = self._done(param) + 1
+            if state:
+                self.state[param] = state
             param._version.number += 1
 
     def state_dict(self) -> dict[str, Any]:
@@ -199,14 +202,13 @@ class Optimizer:
 
     def _settled(self, param: Tensor, kept: tuple[str, ...]) -> dict[str, Any]:
         """What is remembered of it, where it is and of its dtype: it may have moved since."""
-        data, backend = param.array, backend_of(param.array)
-        state = dict(self.state.get(param, {}))
+        data, state = param.array, dict(self.state.get(param, {}))
         for name in kept:
             value = state.get(name)
             if value is None:
-                state[name] = backend.full(data.shape, 0.0, data.dtype)
+                state[name] = backend_of(data).full(data.shape, 0.0, data.dtype)
             elif type(value) is not type(data) or value.dtype != data.dtype:
-                state[name] = backend.from_numpy(_numpy(value).astype(data.dtype))
+                state[name] = backend_of(data).from_numpy(_numpy(value).astype(data.dtype))
         return state
 
 
