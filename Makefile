@@ -20,12 +20,14 @@ test: .venv/with-test
 deep: .venv/with-test .venv/with-deep-tools
 	cd tests && ../$(BIN)/python -m deep.prove
 
-# On a machine that does nothing else. Results are kept in bench/results.
+# On a machine that does nothing else, for three quarters of an hour. Results are kept in bench/results.
 bench: .venv/with-test .venv-bench/ready
 	$(BIN)/pytest bench
 	$(BIN)/python bench/peak.py --save
 	$(BIN)/python bench/ladder.py --save
 	$(BIN)/python bench/race.py --python $(CURDIR)/.venv-bench/bin/python --save
+	$(BIN)/python bench/race.py --python $(CURDIR)/.venv-bench/bin/python --save --sizes
+	$(BIN)/python bench/race.py --plot
 
 # An environment of its own, .venv-dev, where the package is editable: a change of Python is there at
 # once, one of C++ or CUDA is built at the next import. Then: .venv-dev/bin/pytest

@@ -1,33 +1,38 @@
-"""Plots of saved results, as SVG beside them: roofline, and time against size. Needs matplotlib."""
+"""Plots of the newest saved results, for the README here: a roofline, and rates against sizes.
+
+Needs matplotlib.
+"""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-from report import Figures, figures, middle
+from report import HERE, Figures, figures, latest, middle
 
 
-def plot(path: Path) -> Path:
-    """A roofline of a result of all works; rates against sizes of one with --sizes."""
+def plot() -> None:
+    """roofline.svg of the newest race, and sizes.svg of the newest one with --sizes."""
+    for name, draw in (("race", _roofline), ("sizes", _sizes)):
+        if result := latest(name):
+            _chart(result, draw, "roofline" if name == "race" else name)
+
+
+def _chart(result: dict[str, Any], draw: Any, name: str) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
 
-    result = json.loads(path.read_text())
+    mpl.rcParams["svg.hashsalt"] = ""  # else names of its parts are drawn by lot
     works = [(work["work"], race, figures(race)) for work in result["works"]
              for race in [middle(work["races"])]]  # fmt: skip
     chart, axes = plt.subplots(figsize=(8, 5))
-    (_sizes if path.name.startswith("sizes") else _roofline)(axes, works)
+    draw(axes, works)
     axes.set(ylabel="GFLOP/s", title=f"{result['machine']['cpu']}, {result['date']}")
     axes.grid(alpha=0.3)
     axes.legend()
-    drawn = path.with_suffix(".svg")
-    chart.savefig(drawn, bbox_inches="tight")
+    chart.savefig(HERE / f"{name}.svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(chart)
-    return drawn
 
 
 Works = list[tuple[str, dict[str, Any], Figures]]

@@ -9,8 +9,9 @@ What is timed is what is checked: the last call of a round, which no contestant 
 others, is looked at as it returns, and then held to a definition in float64. `refusals.py` has what
 puts one out of the race, `tests/cheats` somebody who tries it. The median over the rounds of the median
 call counts. Beside a ratio stands that of the yardstick against itself, in another process, and a
-ratio within the spread of that is "equal". What we lose is raced again, three times in all, and
-the middle race counts. `results` keep every sample.
+ratio within the spread of that is "equal". Settings of yardsticks that a first round finds hopeless
+rest. What we lose is raced again, three times in all, and the middle race counts. `results` keep
+every sample.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from settings import OURS, YARDSTICKS, Setting
 from works import SIZES, TABLE, Work
 
 SECONDS = 0.1  # of timed calls in a round, for the fastest
+HOPELESS = 1.5  # times as long as the best yardstick, in the first round
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where arrays lie on their way
 
 
@@ -50,6 +52,7 @@ class Race:
         self.ceilings: list[tuple[float, float]] = []  # GFLOP/s of multiply-adds, GB/s of a copy
         self.out: dict[str, str] = {}
         self.above: dict[str, str] = {}  # yardsticks above the ceiling of the machine, as measured
+        self.resting: dict[str, float] = {}  # times as long as the best yardstick
 
     def enter(self, setting: Setting) -> None:
         try:
@@ -77,13 +80,25 @@ class Race:
                     self.processes.end(name)
         self.ceilings.append(refusals.ceilings(self.work))
 
+    def rest(self, first: dict[str, float]) -> None:
+        """Leave out yardsticks that took too long, unless another setting is fast as installed."""
+        limit = HOPELESS * min(first.values())
+        fast = {self.field[name].setting.file for name, time in first.items() if time <= limit}
+        for name, time in first.items():
+            setting = self.field[name].setting
+            if time > limit and (setting.environment or setting.file not in fast):
+                self.resting[name] = time / min(first.values())
+                del self.field[name]
+
     def run(self, rounds: int) -> dict[str, Any]:
         """What `report` makes tables of."""
         # A round that does not count: it compiles, finds memory, and says how long a call takes.
         self.round(1, list(self.field))
         first = {name: statistics.median(t.times) for name, (t,) in self.timings.items()}
-        if yardsticks := [name for name in first if not self.field[name].setting.ours]:
-            best = self.field[min(yardsticks, key=first.__getitem__)].setting
+        yardsticks = {n: t for n, t in first.items() if not self.field[n].setting.ours}
+        if yardsticks:
+            best = self.field[min(yardsticks, key=yardsticks.__getitem__)].setting
+            self.rest(yardsticks)
             self.enter(replace(best, name=best.name + report.AGAIN))
             self.round(1, list(self.field)[-1:])
         self.timings.clear()
@@ -117,15 +132,15 @@ def race(
 def main() -> int | None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", metavar="TEXT", help="works whose names have it")
-    parser.add_argument("--sizes", action="store_true", help="gemm from 256 to 1056, for --plot")
+    parser.add_argument("--sizes", action="store_true", help="gemm from 256 to 1056")
     parser.add_argument("--python", default=sys.executable, help="that has NumPy, PyTorch, JAX")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeat", type=int, default=3, help="races of a row that we lose")
     parser.add_argument("--save", action="store_true", help="in results, and in the README here")
-    parser.add_argument("--plot", type=Path, metavar="RESULT", help="draw a saved result")
+    parser.add_argument("--plot", action="store_true", help="draw what was saved last, no more")
     args = parser.parse_args()
     if args.plot:
-        return print(plots.plot(args.plot))
+        return plots.plot()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and leave neither files nor processes
     settings = [*OURS, *(replace(setting, python=args.python) for setting in YARDSTICKS)]
     result = report.begin()

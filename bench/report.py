@@ -40,6 +40,7 @@ def row(race: Race, least_seconds: float) -> dict[str, Any]:
         "ceilings": race.ceilings,
         "out": race.out,
         "above": race.above,
+        "resting": race.resting,
         "contestants": {
             name: {
                 "file": contestant.setting.file,
@@ -195,8 +196,8 @@ def text(result: dict[str, Any] | None) -> str:
     return f"{title(result)} {raced}.\n\n{head()}\n{table}"
 
 
-def latest() -> dict[str, Any] | None:
-    newest = max(HERE.glob("results/race-*.json"), default=None)
+def latest(name: str = "race") -> dict[str, Any] | None:
+    newest = max(HERE.glob(f"results/{name}-*.json"), default=None)
     return json.loads(newest.read_text()) if newest else None
 
 

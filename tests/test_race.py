@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from baregrad import racing
@@ -70,6 +71,23 @@ def test_who_is_honest_stays_in_the_race_and_races_against_himself(work) -> None
     for contestant in found["contestants"].values():
         assert len(contestant["rounds"]) == ROUNDS
         assert all(len(r["times"]) > 1 for r in contestant["rounds"])
+
+
+def test_a_setting_that_is_hopeless_in_the_first_round_rests() -> None:
+    setting = module("settings").Setting
+    tuned = {"TUNED": "1"}
+    settings = {
+        "best": setting("best", "a.py", tuned),
+        "near": setting("near", "b.py", tuned),
+        "as installed": setting("as installed", "a.py"),  # of the best: stays to be compared with
+        "hopeless": setting("hopeless", "a.py", {"TUNED": "2"}),
+        "other": setting("other", "c.py"),
+    }
+    this = module("race").Race(gemm(), None, pause=0, seed=0)
+    this.field = {name: SimpleNamespace(setting=setting) for name, setting in settings.items()}
+    this.rest({"best": 1.0, "near": 1.5, "as installed": 4.0, "hopeless": 2.0, "other": 1.6})
+    assert list(this.field) == ["best", "near", "as installed"]
+    assert this.resting == {"hopeless": 2.0, "other": 1.6}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +232,7 @@ def made_up(*speeds: float) -> dict:
     named[f"{best} again"] = contestant("numpy.py", min(speeds) * 1.01)
     return {
         "flops": 10**9, "bytes": 10**6, "least_seconds": 1e-3, "ceilings": [[500.0, 50.0]],
-        "out": {"Tensor": "crashed with SIGSEGV", "JAX": "does no gemm"}, "above": {},
+        "out": {"Tensor": "crashed with SIGSEGV", "JAX": "does no gemm"}, "above": {}, "resting": {},
         "contestants": named,
     }  # fmt: skip
 
@@ -278,8 +296,11 @@ def test_a_result_keeps_every_sample_and_is_the_table_of_the_readme(
     assert readme.read_text().startswith("before\n")
     assert readme.read_text().endswith("after\n")
     pytest.importorskip("matplotlib")
-    for path in sorted((tmp_path / "results").glob("*.json")):
-        assert module("plots").plot(path).read_text().startswith("<?xml")
+    plots = module("plots")
+    monkeypatch.setattr(plots, "HERE", tmp_path)
+    plots.plot()
+    for name in ("roofline.svg", "sizes.svg"):
+        assert (tmp_path / name).read_text().startswith("<?xml")
 
 
 def test_the_table_of_the_readme_is_the_one_that_was_measured() -> None:

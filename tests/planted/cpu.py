@@ -73,6 +73,7 @@ CPU = [
     Fault("reduce", "takes the last of equals", "while (!is_best(x[i])) ++i;", "for (int64_t k = i; k < n; ++k) if (is_best(x[k])) i = k;"),
     Fault("reduce", "forgets the correction", "n > correction ? n - correction : 0", "n"),
     Fault("bias_activation", "gives all channels the bias of the first", "bias[plane % c]", "bias[0]"),
+    Fault("bias_activation", "leaves the last block of images out of a sum", "b < blocks; ++b) total", "b + 1 < blocks; ++b) total"),
     Fault("bias_activation", "sums dout for dx", "lanes.write(dx + at, t[0]);", "lanes.write(dx + at, t[0]); t[0] = lanes.read(dout + at);"),
     Fault("philox", "stops one round short", "constexpr int kRounds = 10;", "constexpr int kRounds = 9;"),
     Fault("philox", "forgets the upper half of the counter", "c1 = low >> 32", "c1 = {}"),

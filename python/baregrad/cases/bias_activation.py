@@ -114,11 +114,13 @@ def _special(arguments: Arguments) -> None:
         arguments["dout"][0, :3, 0] = np.nan, np.inf, -np.inf
 
 
-# s 1 runs along or down c, 256 columns at a time; other s along the pixels of a channel.
+# s 1 runs along or down c, 256 columns at a time; other s along the pixels of a channel, whose sum is
+# by blocks of images where there are 16 or more and channels are few.
 _SIZES = (
     *((n, c, 1) for n in (1, 5, 33) for c in (1, 3, 16, 17, 33)),
     *((n, 3, s) for n in (1, 7) for s in (2, 4, 15, 16, 17, 49, 131)),
     *((3, 300, 1), (600, 5, 1), (0, 3, 1), (0, 3, 4), (2, 0, 3), (3, 3, 0), (2, 2, 8500)),
+    *((20, 5, 7), (37, 400, 3), (37, 700, 3)),
 )
 tests = [
     case(activation, *size)
