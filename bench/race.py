@@ -82,12 +82,13 @@ class Race:
 
     def rest(self, first: dict[str, float]) -> None:
         """Leave out yardsticks that took too long, unless another setting is fast as installed."""
-        limit = HOPELESS * min(first.values())
-        fast = {self.field[name].setting.file for name, time in first.items() if time <= limit}
-        for name, time in first.items():
+        best = min(first.values())
+        slow = {name: took / best for name, took in first.items() if took > HOPELESS * best}
+        fast = {self.field[name].setting.file for name in first if name not in slow}
+        for name, times in slow.items():
             setting = self.field[name].setting
-            if time > limit and (setting.environment or setting.file not in fast):
-                self.resting[name] = time / min(first.values())
+            if setting.environment or setting.file not in fast:
+                self.resting[name] = times
                 del self.field[name]
 
     def run(self, rounds: int) -> dict[str, Any]:
