@@ -151,6 +151,10 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),
         (("conv=ladder/0",), {}, "'conv' is no op, expected conv2d"),
+        ((), {"relu": "ladder/0"}, "'relu' is no op, expected .*; relu is a kind of unary"),
+        ((), {"threads": 3}, "'threads' is no op"),
+        (("ladder/3",), {}, "a rung is that of an op, gemm=ladder/3 for one"),
+        (("baseline",), {}, "an instruction set is isa=baseline"),
     ],
 )
 def test_an_impossible_wish_names_what_there_is(

@@ -223,7 +223,12 @@ def test_mnist_is_learned_to_98_percent_by_the_defaults(data_dir, tmp_path, caps
         (["evaluate", "m.safetensors", "--data", "digits"], "No such file or directory"),
         (["predict", "m.safetensors"], "the following arguments are required: file"),
         (["predict", "m.safetensors", "d.png"], "No such file or directory: 'm.safetensors'"),
-        (["bench", "conv"], "invalid choice: 'conv'"),
+        (["bench", "conv"], "argument op: 'conv', expected one of gemm, conv2d"),
+        (["bench", "relu"], "; relu is a kind of unary"),
+        (
+            ["bench", "gemm", "--use", "conv2d=ladder/0"],
+            "argument --use: conv2d=ladder/0 changes nothing of gemm",
+        ),
         (
             ["bench", "gemm", "--use", "a.cu"],
             "a.cu is for devices, and this times the CPU; `baregrad sim gemm --use a.cu`",

@@ -186,7 +186,7 @@ def test_a_wrong_rung_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("gemm --size 5 5", "argument --size: 2 numbers, expected m n k for gemm"),
         ("gemm --size 5 5 0", "argument --size: '0', expected an integer of at least 1"),
-        ("softmax", "invalid choice: 'softmax'"),
+        ("softmax", "argument op: 'softmax', expected one of gemm"),
     ],
 )
 def test_wrong_words_are_one_sentence(

@@ -70,6 +70,8 @@ def test_a_slot_by_its_name_and_types(tmp_path: Path) -> None:
         ("{\n", "{\n  c[m * n] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
         ("{\n", "{\n  c[-2] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
         ("b[p * n + j]", "b[p * n + j] + 0 * b[k * n]", r"out\[0, 0\] is nan"),
+        ("i < m;", "i < m + (n <= 16);",
+         r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
     ],
 )  # fmt: skip
 def test_a_wrong_kernel_is_a_sentence(file: Path, right: str, wrong: str, sentence: str) -> None:
@@ -85,7 +87,26 @@ def test_a_product_is_checked_on_hundreds_of_shapes_and_on_transposes(file: Path
     naive = (own.HEADERS / "ladder" / "gemm_0_naive.cpp").read_text().replace("../", "")
     assert naive.count("b.row") == naive.count("b.col") == 1
     file.write_text(naive.replace("b.col", "1"))
-    with pytest.raises(ValueError, match=r"\(m n k transposed = \d+ \d+ \d+ 1\)"):
+    with pytest.raises(ValueError, match=r"\(m n k \w+ = \d+ \d+ \d+ 1\): its strides\?"):
+        trial.check(own.build(file))
+
+
+@pytest.mark.parametrize(
+    ("what", "case"),
+    [
+        ("if (c.col == 1) c.row = size.n;", "m n k within = "),
+        ("c.batch = size.m * size.n;", "batch m n k within = "),
+        ("if (a.row < 0) a.row = size.k;", "m n k backwards = "),
+    ],
+)
+def test_a_product_is_checked_where_its_matrices_are_parts_of_others(
+    file: Path, what: str, case: str
+) -> None:
+    naive = (own.HEADERS / "ladder" / "gemm_0_naive.cpp").read_text().replace("../", "")
+    begins = "float beta, void*) {\n"
+    assert naive.count(begins) == 1
+    file.write_text(naive.replace(begins, begins + what))
+    with pytest.raises(ValueError, match=rf"\({case}.*: its strides\?"):
         trial.check(own.build(file))
 
 

@@ -81,6 +81,15 @@ def current() -> Choice:
     return _current
 
 
+def changes(op: str, before: Choice) -> bool:
+    """Whether what runs the kernels of an op may be other than it was."""
+    ours, theirs = (
+        replace(choice, rungs=tuple(rung for rung in choice.rungs if rung[0] == op))
+        for choice in (_current, before)
+    )
+    return ours != theirs
+
+
 def use(*specs: str, **entries: str) -> Chosen:
     """Pick what runs the kernels from now on, or inside `with bg.use(...):`.
 
@@ -128,6 +137,10 @@ def _pick_table(choice: Choice, name: str) -> Choice:
     if name == "reference":
         return replace(choice, table=name)
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
+    if name in _cpu.available():
+        hint = f"; an instruction set is isa={name}"
+    elif "/" in name:
+        hint = f"; a rung is that of an op, gemm={name} for one"
     raise ValueError(
         f"[use] table is {name!r}, expected cpu, reference, name=value or a file "
         f"{_or(SOURCES)}{hint}"
@@ -184,11 +197,15 @@ def rungs() -> Iterator[tuple[str, str, str, Path]]:
 
 def _find(op: str, value: str) -> str:
     """What `use` keeps of an entry: a rung, as it was called, or the path of a library."""
+    if op not in _OPS:
+        raise ValueError(
+            f"[use] {op!r} is no op, expected {_one_of(op, sorted(_OPS))}{kind_of(op)}"
+        )
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is {an(value)}, expected text")
-    if value.endswith(_SUFFIX) and op in _OPS:
+    if value.endswith(_SUFFIX):
         return _snapshot(op, Path(value))
-    if value.endswith(SOURCES) and op in _OPS:
+    if value.endswith(SOURCES):
         from . import own, trial  # loaded only where somebody brings a kernel
 
         plugin = own.build(Path(value))
@@ -206,9 +223,6 @@ def _wanted_rung(op: str, value: str) -> str:
     if here:
         return value.partition("/")[2]
     of_op = dict.fromkeys(rung for _, o, rung, _ in rungs() if o == op)
-    if not of_op:
-        ops = sorted({o for _, o, _, _ in rungs()})
-        raise ValueError(f"[use] {op!r} is no op, expected {_one_of(op, ops)}")
     known = ", ".join(f"{op}=ladder/{rung}" for rung in of_op)
     raise ValueError(
         f"[use] {op} is {value!r}, expected isa=..., a file {_or((*SOURCES, _SUFFIX))}, or a rung: {known}"
@@ -234,6 +248,12 @@ def find_rung(op: str, value: str) -> str:
 
 def _or(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def kind_of(name: str) -> str:
+    """ "; relu is a kind of unary", to end a sentence with, or nothing."""
+    kinds = {"unary": _cpu.UNARY, "binary": _cpu.BINARY, "compare": _cpu.COMPARE}
+    return next((f"; {name} is a kind of {op}" for op in kinds if name in kinds[op]), "")
 
 
 def _one_of(name: str, known: list[str]) -> str:

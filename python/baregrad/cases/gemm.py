@@ -135,6 +135,37 @@ def _apart(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "apart": 1}, arguments=arguments)
 
 
+def _within(case: Case) -> Case:
+    """The same, every matrix part of a larger array: rows, and those of a batch, lie apart."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        for name in ("a", "b", "out"):
+            *batch, rows, columns = given[name].shape
+            larger = np.full((*batch, rows + 2, columns + 3), 9, np.float32)
+            given[name] = _filled(larger[..., 1:-1, 2:-1], given[name])
+        return given
+
+    return replace(case, sizes={**case.sizes, "within": 1}, arguments=arguments)
+
+
+def _backwards(case: Case) -> Case:
+    """The same, every matrix from the end of its memory to the beginning."""
+
+    def arguments(rng: np.random.Generator) -> Arguments:
+        given = case.arguments(rng)
+        for name in ("a", "b", "out"):
+            given[name] = _filled(np.empty_like(given[name])[..., ::-1, ::-1], given[name])
+        return given
+
+    return replace(case, sizes={**case.sizes, "backwards": 1}, arguments=arguments)
+
+
+def _filled(place: NDArray, values: NDArray) -> NDArray:
+    place[...] = values
+    return place
+
+
 def _special(arguments: Arguments) -> None:
     a, b, out, bias = (arguments[name] for name in ("a", "b", "out", "bias"))
     a[-1, 1], a[0, -1], b[2, -1] = np.nan, np.inf, -np.inf  # in the ragged tiles
@@ -162,6 +193,9 @@ tests = [
     _apart(case(30, 33, 37)),
     *(_batched(case(*size)) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
     _batched(case(15, 33, 17), repeats=True),
+    *(_within(case(*size)) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33), (29, 64, 530))),
+    _within(_batched(case(15, 33, 17))),
+    *(_backwards(case(*size)) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
     *(special(case(*size), _special) for size in ((15, 33, 17), (3, 70, 33), (70, 3, 33))),
 ]
 
@@ -178,9 +212,10 @@ def _transposed(case: Case) -> Case:
     return replace(case, sizes={**case.sizes, "transposed": 1}, arguments=arguments)
 
 
-# For a kernel that nobody has looked at: 250 shapes more, as they are, alone and of transposes.
+# For a kernel that nobody has looked at: 250 shapes more, as they are, alone, and lying otherwise.
 _any = [case(*shape) for shape in np.random.default_rng(0).integers(1, 70, (250, 3)).tolist()]
-more_tests = [*_any[::3], *map(_plain, _any[1::3]), *map(_transposed, _any[2::3])]
+_ways = (_plain, _transposed, _within, _backwards)
+more_tests = [*_any[::5], *(way(one) for i, way in enumerate(_ways, 1) for one in _any[i::5])]
 benchmarks = [
     case(m, n, k)
     for m, n, k in ((64, 64, 64), (256, 256, 256), (1024, 1024, 1024), (128, 256, 784))

@@ -14,7 +14,7 @@ from ..cases import OPS, Arguments, Case
 from ..cases.case import CaseError
 from ..cases.check import check as check_bound, exact_result
 from ..cases.on_device import OnDevice
-from ..choice import Chosen, in_use
+from ..choice import Chosen, changes, current, in_use
 from ..native import _cpu
 from ..own import CUDA
 from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         "rounds that take turns, beside what a kernel raced against itself gives. On a device calls follow each "
         "other without waiting, and there are no ceilings.",
     )
-    parser.add_argument("op", choices=OPS, metavar="op", help=", ".join(OPS))
+    parser.add_argument("op", type=options.one_of(OPS), help=", ".join(OPS))
     options.add_machine(parser)
     parser.set_defaults(run=run)
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
             "argument --device: the time of sim says nothing of a device, expected cpu or cuda; "
             f"`baregrad sim {args.op}` counts what it asks of memory"
         )
-    plain = in_use()
+    plain, before = in_use(), current()
     if args.device != "cpu":
         with options.machine(args):
             for case in OPS[args.op].benchmarks:
@@ -63,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
             "--device cuda times it where there is one"
         )
     with options.machine(args):
+        if args.use and not changes(args.op, before):
+            raise argparse.ArgumentTypeError(
+                f"argument --use: {args.use} changes nothing of {args.op}"
+            )
         table = backend.kernels.active
         peak = _cpu.measure_fma()
         print(

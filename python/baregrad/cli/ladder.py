@@ -73,7 +73,7 @@ def add_parser(subparsers: Any) -> None:
         "or a copy of as many bytes. Times are medians. With --device sim the rungs are those in CUDA, and "
         "instead of times there is what the simulator counts of them: `baregrad sim` says what that is.",
     )
-    parser.add_argument("op", choices=LADDERS, metavar="op", help=", ".join(LADDERS))
+    parser.add_argument("op", type=options.one_of(LADDERS), help=", ".join(LADDERS))
     add_size(parser, "of what is timed")
     options.add_machine(parser)
     parser.set_defaults(run=run)

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..cases import OPS
 from ..choice import SOURCES
-from ..native import _cpu
 from ..own import CUDA, DEVICE, HEADERS, SUFFIX
+from .options import one_of
 
 HELP = "write a right kernel into a file, the first rung of its op, to make it faster"
 
@@ -18,7 +18,7 @@ HELP = "write a right kernel into a file, the first rung of its op, to make it f
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand to the command line."""
     parser = subparsers.add_parser("new", description=HELP)
-    parser.add_argument("op", help=", ".join(OPS))
+    parser.add_argument("op", type=one_of(OPS), help=", ".join(OPS))
     parser.add_argument(
         "file", type=Path, help="such as my_gemm.cpp or my_gemm.cu; it must not be there yet"
     )
@@ -27,12 +27,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the first rung of the op's ladder. ArgumentTypeError for a file that is there."""
-    if args.op not in OPS:
-        kinds = {"unary": _cpu.UNARY, "binary": _cpu.BINARY, "compare": _cpu.COMPARE}
-        of = next((f"; {args.op} is a kind of {op}" for op in kinds if args.op in kinds[op]), "")
-        raise argparse.ArgumentTypeError(
-            f"argument op: {args.op!r}, expected one of {', '.join(OPS)}{of}"
-        )
     if args.file.suffix not in SOURCES:
         raise argparse.ArgumentTypeError(
             f"argument file: {args.file}, expected a name that ends in {', '.join(SOURCES)}"

@@ -6,14 +6,14 @@ import argparse
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from .. import data
 from ..backend import device as find_device
-from ..choice import left_out, use
+from ..choice import kind_of, left_out, use
 from ..threads import set_num_threads
 
 
@@ -28,6 +28,19 @@ def at_least(least: int) -> Callable[[str], int]:
         if value < least:
             raise argparse.ArgumentTypeError(f"{text!r}, expected an integer of at least {least}")
         return value
+
+    return parse
+
+
+def one_of(ops: Iterable[str]) -> Callable[[str], str]:
+    """The type of an op's name, one of these."""
+
+    def parse(text: str) -> str:
+        if text not in ops:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}, expected one of {', '.join(ops)}{kind_of(text)}"
+            )
+        return text
 
     return parse
 
