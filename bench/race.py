@@ -135,7 +135,7 @@ def main() -> int | None:
     parser.add_argument("--only", default="", metavar="TEXT", help="works whose names have it")
     parser.add_argument("--sizes", action="store_true", help="gemm from 256 to 1056")
     parser.add_argument("--python", default=sys.executable, help="that has NumPy, PyTorch, JAX")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=3, help="races of a row that we lose")
     parser.add_argument("--save", action="store_true", help="in results, and in the README here")
     parser.add_argument("--plot", action="store_true", help="draw what was saved last, no more")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 BEGIN, END = "<!-- bench/race.py: begin -->", "<!-- bench/race.py: end -->"
+RACED = ("csrc", "python", "bench/*.py", "bench/contestants", ":!csrc/ladder/README.md")
 OURS = ("kernel", "Tensor")  # what is compared: the first that does all of a work
 ABSENT = "does no "  # begins why somebody does not take part, which is no refusal
 BALANCE = 8.0  # flops for each byte, from which a work is said in GFLOP/s
@@ -160,16 +161,24 @@ def show(work: dict[str, Any]) -> None:
 
 def begin() -> dict[str, Any]:
     """A result without works: when, where, of what; printed above the table."""
-    git = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
-    done = subprocess.run(git, capture_output=True, text=True, check=False)
     result = {
         "date": datetime.date.today().isoformat(),
-        "commit": done.stdout.strip(),
+        "commit": commit(),
         "machine": {**machine(), "isa": _cpu.in_use(), "load": os.getloadavg()[0]},
         "works": [],
     }
     print(f"{title(result)}\n\n{head()}")
     return result
+
+
+def commit() -> str:
+    """Of what is raced; the results of another benchmark do not make it "dirty"."""
+    git = ["git", "-C", str(HERE.parent)]
+    head = subprocess.run(
+        [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    same = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *RACED], check=False)
+    return head.stdout.strip() + "-dirty" * (same.returncode == 1)
 
 
 def title(result: dict[str, Any]) -> str:
