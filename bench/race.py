@@ -9,8 +9,8 @@ What is timed is what is checked: the last call of a round, which no contestant 
 others, is looked at as it returns, and then held to a definition in float64. `refusals.py` has what
 puts one out of the race, `tests/cheats` somebody who tries it. The median over the rounds of the median
 call counts. Beside a ratio stands that of the yardstick against itself, in another process, and a
-ratio within the spread of that is "equal". Settings of yardsticks that a first round finds hopeless
-rest. What we lose is raced again, three times in all, and the middle race counts. `results` keep
+ratio within the spread of that is "equal". Settings of yardsticks whose fastest call is hopeless in a
+first whole round rest. What we lose is raced again, three times in all, and the middle race counts. `results` keep
 every sample.
 """
 
@@ -37,7 +37,7 @@ from settings import OURS, YARDSTICKS, Setting
 from works import SIZES, TABLE, Work
 
 SECONDS = 0.1  # of timed calls in a round, for the fastest
-HOPELESS = 1.5  # times as long as the best yardstick, in the first round
+HOPELESS = 1.5  # times as long as the best yardstick's, in the first round that counts
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where arrays lie on their way
 
 
@@ -96,14 +96,21 @@ class Race:
         # A round that does not count: it compiles, finds memory, and says how long a call takes.
         self.round(1, list(self.field))
         first = {name: statistics.median(t.times) for name, (t,) in self.timings.items()}
-        yardsticks = {n: t for n, t in first.items() if not self.field[n].setting.ours}
+        calls = np.clip(SECONDS * 1e9 / min(first.values(), default=1), 2, self.work.most)
+        # Who rests is known after a whole round: an allocator that keeps memory has none at first.
+        self.timings.clear()
+        self.round(int(calls), list(self.field))
+        yardsticks = {
+            name: float(min(timing.times))
+            for name, (timing,) in self.timings.items()
+            if name in self.field and not self.field[name].setting.ours
+        }
         if yardsticks:
             best = self.field[min(yardsticks, key=yardsticks.__getitem__)].setting
             self.rest(yardsticks)
             self.enter(replace(best, name=best.name + report.AGAIN))
             self.round(1, list(self.field)[-1:])
         self.timings.clear()
-        calls = np.clip(SECONDS * 1e9 / min(first.values(), default=1), 2, self.work.most)
         for _ in range(rounds):
             self.round(int(calls), list(self.field))
         needed = [refusals.least_seconds(self.work, rates) for rates in self.ceilings]
