@@ -251,7 +251,7 @@ def _or(names: Sequence[str]) -> str:
 
 
 def kind_of(name: str) -> str:
-    """ "; relu is a kind of unary", to end a sentence with, or nothing."""
+    """What ends a sentence about such a name: "; relu is a kind of unary", or nothing."""
     kinds = {"unary": _cpu.UNARY, "binary": _cpu.BINARY, "compare": _cpu.COMPARE}
     return next((f"; {name} is a kind of {op}" for op in kinds if name in kinds[op]), "")
 

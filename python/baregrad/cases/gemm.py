@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -120,50 +121,38 @@ def of_rounded(case: Case, precision: str) -> Case:
     return replace(case, what=f"of {precision} numbers", arguments=arguments)
 
 
-def _apart(case: Case) -> Case:
-    """The same in rows that lie 4 KiB apart, of which a cache keeps few."""
+def _lying(case: Case, way: str, place: Callable[[NDArray], NDArray]) -> Case:
+    """The same, every matrix in the array of its shape that `place` makes for it."""
 
     def arguments(rng: np.random.Generator) -> Arguments:
         given = case.arguments(rng)
-        for name in ("a", "b"):
-            rows, columns = given[name].shape
-            wide = np.zeros((rows, 1024), np.float32)
-            wide[:, :columns] = given[name]
-            given[name] = wide[:, :columns]
+        for name in ("a", "b", "out"):
+            lies = place(given[name])
+            lies[...] = given[name]
+            given[name] = lies
         return given
 
-    return replace(case, sizes={**case.sizes, "apart": 1}, arguments=arguments)
+    return replace(case, sizes={**case.sizes, way: 1}, arguments=arguments)
+
+
+def _apart(case: Case) -> Case:
+    """The same in rows that lie 4 KiB apart, of which a cache keeps few."""
+    return _lying(case, "apart", lambda x: np.zeros((len(x), 1024), np.float32)[:, : x.shape[1]])
 
 
 def _within(case: Case) -> Case:
     """The same, every matrix part of a larger array: rows, and those of a batch, lie apart."""
 
-    def arguments(rng: np.random.Generator) -> Arguments:
-        given = case.arguments(rng)
-        for name in ("a", "b", "out"):
-            *batch, rows, columns = given[name].shape
-            larger = np.full((*batch, rows + 2, columns + 3), 9, np.float32)
-            given[name] = _filled(larger[..., 1:-1, 2:-1], given[name])
-        return given
+    def place(x: NDArray) -> NDArray:
+        *batch, rows, columns = x.shape
+        return np.full((*batch, rows + 2, columns + 3), 9, np.float32)[..., 1:-1, 2:-1]
 
-    return replace(case, sizes={**case.sizes, "within": 1}, arguments=arguments)
+    return _lying(case, "within", place)
 
 
 def _backwards(case: Case) -> Case:
     """The same, every matrix from the end of its memory to the beginning."""
-
-    def arguments(rng: np.random.Generator) -> Arguments:
-        given = case.arguments(rng)
-        for name in ("a", "b", "out"):
-            given[name] = _filled(np.empty_like(given[name])[..., ::-1, ::-1], given[name])
-        return given
-
-    return replace(case, sizes={**case.sizes, "backwards": 1}, arguments=arguments)
-
-
-def _filled(place: NDArray, values: NDArray) -> NDArray:
-    place[...] = values
-    return place
+    return _lying(case, "backwards", lambda x: np.empty_like(x)[..., ::-1, ::-1])
 
 
 def _special(arguments: Arguments) -> None:
