@@ -154,7 +154,9 @@ def test_strides_and_batches_are_checked(tmp_path: Path, right: str, wrong: str)
     text = source.read_text()
     assert right in text
     source.write_text(text.replace(right, wrong))
-    with pytest.raises(ValueError, match=r"my_gemm.cu: .*\((m n k (transposed|backwards)|batch m n k) = "):
+    with pytest.raises(
+        ValueError, match=r"my_gemm.cu: .*\((m n k (transposed|backwards)|batch m n k) = "
+    ):
         trial.check(own.build(source))
 
 

@@ -108,28 +108,26 @@ inline Vec sigmoid(Vec x) {
   return (x >= 0.f ? broadcast(1.f) : e) / (1.f + e);
 }
 
-// The normal distribution: P(normal < x) and its density.
+// The normal distribution at +-size: the probability beyond it, on one side, and the density.
 struct Normal {
-  Vec below, density;
+  Vec beyond, density;
 };
 
-// P(normal < -|x|) = exp(-x^2 / 2) Q(|x|); Q falls slowly, and as t P(t) with t = 1 / (1 + 11/32 |x|)
-// is within 2^-25.6 of itself, minimax over |x| <= 13.5, where the exponential underflows. In all
-// within (x^2 / 2 + 8) u of itself below 0, and of u / 2 more above.
-inline Normal normal(Vec x) {
-  const Vec size = abs(x), e = exp(-0.5f * size * size);
-  const Vec t = 1.f / fma(size, broadcast(0.34375f), broadcast(1.f));
-  Vec p = broadcast(-0x1.cb8df4p-6f);
-  p = fma(p, t, broadcast(0x1.28dbf8p-3f));
-  p = fma(p, t, broadcast(-0x1.186e02p-2f));
-  p = fma(p, t, broadcast(0x1.8bb624p-3f));
-  p = fma(p, t, broadcast(-0x1.4e2086p-5f));
-  p = fma(p, t, broadcast(0x1.cfd76cp-4f));
-  p = fma(p, t, broadcast(0x1.dd9aa8p-4f));
-  p = fma(p, t, broadcast(0x1.19b90ep-3f));
-  p = fma(p, t, broadcast(0x1.18d1b4p-3f));
-  const Vec tail = e * (t * p);
-  return {x > 0.f ? 1.f - tail : tail, e * 0.3989422804f};  // 1 / sqrt(2 pi)
+// P(normal > size) = exp(-size^2 / 2) Q(size), for 0 <= size <= 14.4 or NaN. The rounded exponent
+// brings size^2 / 2 u, so Q, a quotient of polynomials, may be off by as much: by (size^2 / 2 + 1.2) u,
+// minimax. In all within (size^2 + 7) u of itself.
+inline Normal normal(Vec size) {
+  const auto [k, tail] = exponential(-0.5f * size * size);
+  const Vec e = ldexp(tail + 1.f, k);
+  Vec over = broadcast(0x1.8a4014p-6f), under = broadcast(0x1.ee45d8p-5f);
+  under = fma(under, size, broadcast(0x1.ce8dc8p-2f));
+  over = fma(over, size, broadcast(0x1.7194a8p-3f));
+  under = fma(under, size, broadcast(0x1.7f449ap+0f));
+  over = fma(over, size, broadcast(0x1.23ae02p-1f));
+  under = fma(under, size, broadcast(0x1.3b9652p+1f));
+  over = fma(over, size, broadcast(0x1.a97ed6p-1f));
+  under = fma(under, size, broadcast(0x1.a97ed8p+0f));
+  return {e * over / under, e * 0.3989422804f};  // 1 / sqrt(2 pi)
 }
 
 }  // namespace

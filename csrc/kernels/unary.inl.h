@@ -27,16 +27,20 @@ struct elu {
   }
 };
 
+// x P(normal < x) = max(x, 0) - |x| P(normal > |x|)
 struct gelu {
-  // Far below 0 the probability underflows, and -infinity times 0 would be NaN.
+  // Beyond, the probability is less than the least float.
+  static Vec upto(Vec size) { return min(broadcast(14.4f), size); }
+
   static Vec forward(Vec x, float = 0) {
-    x = max(broadcast(-20.f), x);
-    return x * normal(x).below;
+    const Vec size = upto(BAREGRAD_ISA::abs(x));
+    return max(Vec{}, x) - size * normal(size).beyond;
   }
   static Vec backward(Vec x, Vec dout, float = 0) {
-    x = BAREGRAD_ISA::abs(x) > 20.f ? copy_sign(broadcast(20.f), x) : x;
-    const auto [below, density] = normal(x);
-    return fma(x, density, below) * dout;
+    const Vec size = upto(BAREGRAD_ISA::abs(x));
+    const auto [beyond, density] = normal(size);
+    const Vec below = x > 0.f ? 1.f - beyond : beyond;
+    return fma(copy_sign(size, x), density, below) * dout;
   }
 };
 

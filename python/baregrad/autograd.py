@@ -8,11 +8,11 @@ gradient of its output into those of its inputs (lecture 000, slide 26).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 from itertools import count
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .backend import kernels
+from .backend import is_writeable, kernels
 from .hints import Missing
 from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .typing import Array, Shape
@@ -65,6 +65,7 @@ class Function:
     _number = 0  # greater than those of its parents; that of leaves is 0
     _hooks: list[Callable[[Array], Array]] | None = None
     _versions: tuple[tuple[Version, int], ...] = ()  # of the saved tensors, as forward saw them
+    _owns_dout = False  # whether nobody else needs it any more
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
         """Arrays in, an array out. To be written."""
@@ -77,6 +78,10 @@ class Function:
     def save(self, *arrays: Any) -> None:
         """Keep arrays for backward. To change one in place before that is an error there."""
         self.saved = arrays
+
+    def room(self, dout: Any) -> Any:
+        """For backward: dout, if a gradient may be written over it, as nobody else needs it, or None."""
+        return dout if self._owns_dout and is_writeable(dout) else None
 
     @classmethod
     def apply(cls, *inputs: Tensor, **options: Any) -> Tensor:
@@ -104,15 +109,17 @@ class Function:
     def _gives(self, inputs: tuple[Tensor, ...], array: Array) -> Tensor:
         if True not in self.needs_grad:
             return inputs[0]._made(array, None)
-        out, parents, shapes = inputs[0]._made(array, self), [], []
+        out, parents, shapes, versions = inputs[0]._made(array, self), [], [], []
+        saved = [*map(id, self.saved)]
         for tensor in inputs:
             parents.append((tensor.grad_fn or tensor) if tensor.requires_grad else None)
             shapes.append(tensor.array.shape)
-        self.parents, self.shapes, self._number = tuple(parents), tuple(shapes), next(_numbers)
-        if self.saved:
-            saved = [id(kept) for kept in self.saved]
-            watched = [t._version for t in (*inputs, out) if id(t.array) in saved]
-            self._versions = tuple([(version, version.number) for version in watched])
+            if id(tensor.array) in saved:
+                versions.append((tensor._version, tensor._version.number))
+        if id(array) in saved:
+            versions.append((out._version, out._version.number))
+        self.parents, self.shapes, self._versions = tuple(parents), tuple(shapes), tuple(versions)
+        self._number = next(_numbers)
         return out
 
     def _recall(self) -> None:
@@ -147,27 +154,34 @@ def backward(
     or that the caller gave, is borrowed: the pass adds only into arrays that were made for it.
     """
     flight: dict[int, tuple[Array, bool]] = {}  # gradient, ours?
+    waiting: list[tuple[int, int, Node]] = []  # the latest first, and leaves in order of arrival
+    arrivals = count()
 
     def arrive(node: Node, grad: Array, ours: bool) -> None:
         if id(node) in flight:
             total, own = flight[id(node)]
             grad, ours = kernels(total).add(total, grad, out=total if own else None), True
+        else:
+            heappush(waiting, (-node._number, next(arrivals), node))
         flight[id(node)] = grad, ours
 
     for root, dout in roots:
         arrive(root.grad_fn or root, dout, False)
-    for node in _children_first([root.grad_fn or root for root, _ in roots]):
+    while waiting:  # whatever was made of the latest node has been here
+        _, _, node = heappop(waiting)
         dout, ours = flight.pop(id(node))
         for hook in node._hooks or ():
             dout, ours = hook(dout), False
         if wanted is not None and id(node) in wanted:
             wanted[id(node)] = dout if ours else kernels.moving(dout).copy_strided(dout)
+            ours = False
         if not isinstance(node, Function):
             if wanted is None:
                 node._accumulate(dout, ours)
             continue
         node._recall()
-        given = [id(dout), *map(id, gradients := node.backward(dout))]
+        node._owns_dout = ours
+        given = [*map(id, gradients := node.backward(dout)), *([] if ours else [id(dout)])]
         for parent, shape, dx in zip(node.parents, node.shapes, gradients, strict=True):
             if parent is None:
                 continue
@@ -179,22 +193,6 @@ def backward(
             arrive(parent, dx, given.count(id(dx)) == 1 and not node.hands_on)
         if not retain_graph:
             node.saved, node.freed = (), True
-
-
-def _children_first(roots: Sequence[Node]) -> list[Node]:
-    """The nodes below the roots that take part in backward, each before those it came from.
-
-    Iterative: Python's stack would not hold a deep graph.
-    """
-    found = {id(root): root for root in roots}
-    stack = list(found.values())
-    while stack:
-        node = stack.pop()
-        for parent in node.parents if isinstance(node, Function) else ():
-            if parent is not None and id(parent) not in found:
-                found[id(parent)] = parent
-                stack.append(parent)
-    return sorted(found.values(), key=attrgetter("_number"), reverse=True)
 
 
 from .derivatives import Variable, grad, gradcheck

@@ -164,6 +164,23 @@ def backend_of(array: Any) -> Backend:
         raise TypeError(f"{type(array).__name__} is not an array of any backend") from None
 
 
+def is_contiguous(x: Array) -> bool:
+    """Whether the elements of x follow each other in row-major order."""
+    if isinstance(x, np.ndarray):
+        return x.flags.c_contiguous
+    step = x.dtype.itemsize
+    for length, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
+        if length != 1 and stride != step:
+            return 0 in x.shape
+        step *= length
+    return True
+
+
+def is_writeable(x: Array) -> bool:
+    """Whether a kernel can change x in place: contiguous, and not read-only."""
+    return x.flags.carray if isinstance(x, np.ndarray) else is_contiguous(x)
+
+
 class _Travelling:
     """The reference for arrays of a device: they travel to NumPy, and the results back."""
 

@@ -43,9 +43,10 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The result of `forward`, and then of every hook that returns one."""
         result = self.forward(*args, **kwargs)
-        for hook in [*vars(self).get("_forward_hooks", {}).values()]:
-            other = hook(self, args, result)
-            result = result if other is None else other
+        if hooks := vars(self).get("_forward_hooks"):
+            for hook in [*hooks.values()]:
+                other = hook(self, args, result)
+                result = result if other is None else other
         return result
 
     def register_forward_hook(self, hook: Hook) -> RemovableHandle:
@@ -67,7 +68,7 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """The modules directly below this one."""
-        return (module for _, module in self.named_children())
+        return iter([module for module in vars(self).values() if isinstance(module, Module)])
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module, "", and all below it, parents first, each once under its first name."""

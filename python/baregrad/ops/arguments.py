@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeGuard, TypeVar
 import numpy as np
 
 from ..hints import an
-from ..typing import Array, Shape
+from ..typing import Shape
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -173,10 +173,12 @@ def same_floats(op: str, **tensors: Tensor) -> None:
 
 def alike(op: str, **tensors: Tensor) -> None:
     """All are Tensors, where the first is and of its dtype."""
-    arrays = [operand(op, name, x).array for name, x in tensors.items()]
-    like, dtype = type(arrays[0]), arrays[0].dtype
-    for array in arrays:
-        if type(array) is not like or array.dtype != dtype:
+    like = None
+    for name, x in tensors.items():
+        array = (x if is_tensor(x) else operand(op, name, x)).array
+        if like is None:
+            like, dtype = type(array), array.dtype
+        elif type(array) is not like or array.dtype != dtype:
             same_device(op, **tensors)
             same_floats(op, **tensors)
 
@@ -237,15 +239,3 @@ def promoted(op: str, a: Operand, b: Operand) -> tuple[Tensor, ...]:
 def floating(op: str, x: Tensor, name: str = "x") -> Tensor:
     """x, if it is a Tensor: as float32 if it holds integers or bools."""
     return x if operand(op, name, x).dtype.kind == "f" else x.to(FLOAT32)
-
-
-def is_contiguous(x: Array) -> bool:
-    """Whether the elements of x follow each other in row-major order."""
-    if isinstance(x, np.ndarray):
-        return x.flags.c_contiguous
-    step = x.dtype.itemsize
-    for length, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
-        if length != 1 and stride != step:
-            return 0 in x.shape
-        step *= length
-    return True

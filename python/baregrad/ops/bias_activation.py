@@ -33,8 +33,9 @@ class BiasActivation(Function):
 
     def backward(self, dout: Array) -> tuple[Array, Array]:
         (out,) = self.saved
-        backward = kernels(dout).bias_activation_backward
-        dx, dbias = backward(_rows(out), _rows(dout), activation=self.activation)
+        rows, backward = _rows(dout), kernels(dout).bias_activation_backward
+        room = None if self.room(dout) is None else rows
+        dx, dbias = backward(_rows(out), rows, activation=self.activation, out=room)
         return dx.reshape(out.shape), dbias
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..autograd import Function
-from ..backend import backend_of, kernels
+from ..backend import backend_of, is_contiguous, kernels
 from ..typing import Array
 from .arguments import (
     NUMBERS,
@@ -15,7 +15,6 @@ from .arguments import (
     dimension,
     dimensions,
     integer,
-    is_contiguous,
     is_tensor,
     numpy_names,
     operand,

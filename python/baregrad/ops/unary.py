@@ -25,7 +25,8 @@ class Unary(Function):
 
     def backward(self, dout: Array) -> tuple[Array]:
         (saved,) = self.saved
-        return (getattr(kernels(dout), f"{self.kind}_backward")(saved, dout, **self.options),)
+        backward = getattr(kernels(dout), f"{self.kind}_backward")
+        return (backward(saved, dout, **self.options, out=self.room(dout)),)
 
 
 class UnaryOfInput(Unary):
@@ -46,7 +47,8 @@ class LinearUnary(Unary):
         return out
 
     def backward(self, dout: Array) -> tuple[Array]:
-        return (getattr(kernels(dout), f"{self.kind}_backward")(dout, dout),)
+        backward = getattr(kernels(dout), f"{self.kind}_backward")
+        return (backward(dout, dout, out=self.room(dout)),)
 
 
 class Relu(Unary):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..autograd import Function
-from ..backend import backend_of
+from ..backend import backend_of, is_contiguous
 from ..typing import Array, Shape
-from .arguments import dimension, expect_possible, is_contiguous, numpy_names, operand, sizes
+from .arguments import dimension, expect_possible, numpy_names, operand, sizes
 from .binary import sum_to
 
 if TYPE_CHECKING:

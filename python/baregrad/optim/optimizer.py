@@ -8,8 +8,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from ..backend import backend_of, kernels
-from ..ops.arguments import function, instance, is_contiguous, number, several
+from ..backend import backend_of, is_contiguous, kernels
+from ..ops.arguments import function, instance, number, several
 from ..replay import after, fresh
 from ..tensor import Tensor
 from ..typing import Array
@@ -99,29 +99,25 @@ class Optimizer:
             moved = [_contiguous(param.array) for param, _ in moving]
             grads = [param.grad.array for param, _ in moving if param.grad is not None]
             remembered = ([state[name] for _, state in moving] for name in kept)
-            numbers = self._numbers(group, moved[0], moving[0][0])
+            numbers = self._numbers(group, moved[0], moving[0][1])
             self._move(group, numbers, moved, grads, *remembered)
             for data, (param, _) in zip(moved, moving, strict=True):
                 if data is not param.array:
                     kernels.moving(data).copy_strided(data, out=param.array)
             after(partial(self._moved, moving))
 
-    def _numbers(self, group: Group, data: Array, param: Tensor) -> Arrays:
+    def _numbers(self, group: Group, data: Array, state: dict[str, Any]) -> Arrays:
         """What changes from step to step: the rate (1,), and which step it is (1,) if that counts."""
         put = partial(fresh, backend_of(data), (1,))
         rate = put(data.dtype, lambda: np.array([group["lr"]], data.dtype))
-        step = partial(put, np.int64, lambda: np.array([self._done(param) + 1]))
+        step = partial(put, np.int64, lambda: np.array([state.get("step", 0) + 1]))
         return [rate, step()] if self.counts_steps else [rate]
-
-    def _done(self, param: Tensor) -> int:
-        """Steps so far."""
-        return int(self.state.get(param, {}).get("step", 0))
 
     def _moved(self, moving: list[Moving]) -> None:
         """Keep what is to be remembered of them, one step later."""
         for param, state in moving:
             if self.counts_steps:
-                state["step"] = self._done(param) + 1
+                state["step"] = state.get("step", 0) + 1
             if state:
                 self.state[param] = state
             param._version.number += 1
@@ -202,13 +198,14 @@ class Optimizer:
 
     def _settled(self, param: Tensor, kept: tuple[str, ...]) -> dict[str, Any]:
         """What is remembered of it, where it is and of its dtype: it may have moved since."""
-        data, state = param.array, dict(self.state.get(param, {}))
+        data, state = param.array, self.state.get(param, {})
         for name in kept:
             value = state.get(name)
             if value is None:
-                state[name] = backend_of(data).full(data.shape, 0.0, data.dtype)
+                state = {**state, name: backend_of(data).full(data.shape, 0.0, data.dtype)}
             elif type(value) is not type(data) or value.dtype != data.dtype:
-                state[name] = backend_of(data).from_numpy(_numpy(value).astype(data.dtype))
+                moved = backend_of(data).from_numpy(_numpy(value).astype(data.dtype))
+                state = {**state, name: moved}
         return state
 
 
