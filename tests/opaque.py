@@ -57,11 +57,13 @@ class OpaqueKernels:
                 return show(value) if isinstance(value, np.ndarray) else value
 
             result = kernel(*map(bare, args), **{k: bare(v) for k, v in kwargs.items()})
-            if kwargs.get("out") is not None:
-                return kwargs["out"]
-            if isinstance(result, tuple):
-                return tuple(r.view(Opaque) for r in result)
-            return result if result is None else result.view(Opaque)
+            out, several = kwargs.get("out"), isinstance(result, tuple)
+            results = [
+                r if r is None else r.view(Opaque) for r in (result if several else [result])
+            ]
+            if out is not None:
+                results[0] = out
+            return tuple(results) if several else results[0]
 
         return call
 

@@ -56,6 +56,7 @@ def test_entries_add_up_and_are_undone_one_by_one() -> None:
 def test_a_rung_is_called_by_number_or_idea(name: str) -> None:
     with bg.use(gemm=name):
         assert _cpu.in_use().endswith("gemm=ladder/0_naive")
+        assert repr(bg.kernels).startswith(f"<cpu kernels, {_cpu.in_use()}: abs_backward, ")
 
 
 def test_there_is_a_first_rung_on_the_cpu_and_on_the_simulator() -> None:

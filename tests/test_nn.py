@@ -543,8 +543,8 @@ def test_sequential_runs_a_layer_and_its_activation_as_one(kind, activation, rng
     x = bg.tensor(rng.normal(size=(5, 4) if kind == "linear" else (2, 2, 5, 5)), bg.float32)
     model = nn.Sequential(layer, activation())
     fused = model(x)
-    assert functions(fused)[0] == "BiasActivation"
     apart = model[1](model[0](x))
+    assert functions(fused) == functions(apart)[1:]
     # one rounding more of a number below 8
     np.testing.assert_allclose(
         fused.detach().numpy(), apart.detach().numpy(), atol=8 * 2**-23, rtol=0
@@ -559,7 +559,7 @@ def test_sequential_does_not_fuse_where_somebody_looks_between(rng):
         assert functions(model(x))[0] == "Relu"
         assert seen == [1]
         handle.remove()
-        assert functions(model(x))[0] == "BiasActivation"
+        assert functions(model(x)) == ["Linear"]
     assert not nn.Sequential(nn.Linear(3, 4), Shy())(x).detach().numpy().any()
 
 

@@ -16,8 +16,16 @@ X = np.array([[-1.0, 2.0], [3.0, -4.0]], np.float32)
 OPS: dict[str, Callable[[bg.Tensor], bg.Tensor]] = {
     "relu": bg.relu,
     "neg": bg.neg,
-    "bias and relu": lambda x: F.linear(x, bg.eye(2), bg.zeros(2), activation="relu"),
+    "bias and relu": lambda x: F.linear(x, *identity(x), activation="relu"),
 }
+
+
+def identity(x: bg.Tensor) -> tuple[bg.Tensor, bg.Tensor]:
+    """Weight and bias that change nothing."""
+    like: dict[str, Any] = {"device": x.device, "dtype": x.dtype}
+    return bg.eye(2, **like), bg.zeros(2, **like).requires_grad_()
+
+
 EACH_OP = pytest.mark.parametrize("op", OPS)
 
 
@@ -36,8 +44,8 @@ def derivative(op: str) -> np.ndarray:
     return np.full_like(X, -1) if op == "neg" else (X > 0).astype(np.float32)
 
 
-def leaf() -> bg.Tensor:
-    return bg.tensor(X).requires_grad_()
+def leaf(device: str = "cpu", dtype: Any = bg.float32) -> bg.Tensor:
+    return bg.tensor(X, device=device, dtype=dtype).requires_grad_()
 
 
 @EACH_OP
@@ -53,6 +61,15 @@ def test_a_gradient_is_written_where_that_above_it_was(op: str) -> None:
     assert x.grad is not None
     np.testing.assert_array_equal(x.grad.numpy(), 2 * derivative(op))
     np.testing.assert_array_equal(made[0], 2 * derivative(op))
+
+
+@EACH_OP
+@pytest.mark.parametrize("dtype", [bg.float32, bg.float64], ids=str)
+def test_it_is_the_same_gradient_everywhere(op: str, dtype: Any, device: str) -> None:
+    x = leaf(device, dtype)
+    Doubled.apply(OPS[op](x), gives=lambda gradient: gradient).sum().backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * derivative(op))
 
 
 @EACH_OP

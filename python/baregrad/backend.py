@@ -49,7 +49,8 @@ class Table:
 
     def __repr__(self) -> str:
         kernels = (k if self.has(k) else f"({k})" for k in reference.__all__)
-        return f"<{self.name} kernels: {', '.join(kernels)}>"
+        in_use = f", {self.own.in_use()}" if hasattr(self.own, "in_use") else ""
+        return f"<{self.name} kernels{in_use}: {', '.join(kernels)}>"
 
 
 @dataclass(frozen=True)
@@ -202,9 +203,11 @@ class _Travelling:
 
         def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
             result = kernel(*map(host, args), **{k: host(v) for k, v in kwargs.items()})
-            return (
-                there(result) if out is None else backend.table.copy_strided(there(result), out=out)
-            )
+            if out is None:
+                return there(result)
+            first, *others = result if type(result) is tuple else (result,)
+            backend.table.copy_strided(there(first), out=out)
+            return (out, *map(there, others)) if others else out
 
         return call
 
@@ -232,6 +235,9 @@ class Kernels:
         if type(array) is not np.ndarray:
             return backend_of(array).table
         return REFERENCE if array.dtype == _INT32 else self.active
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(device(name).table) for name in loaded())
 
     def __getattr__(self, name: str) -> Table:
         try:

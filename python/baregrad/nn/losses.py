@@ -163,9 +163,11 @@ def cross_entropy(
         return _reduced(op, -(target * logarithms).sum(1), reduction)
     _, c = _classes(op, input, target)
     plain = weight is None and not smooth and not 0 <= ignore_index < c
-    if plain and input.device == "cpu":
+    if plain and input._backend.name == "cpu":
+        mean = reduction == "mean"
         try:
-            return _reduced(op, ops.softmax_xent(input, target), reduction)
+            loss = ops.softmax_xent(input, target, mean=mean)
+            return loss if mean else _reduced(op, loss, reduction)
         except IndexError:
             if not bool((target == ignore_index).any()):
                 raise

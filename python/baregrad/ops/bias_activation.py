@@ -1,4 +1,4 @@
-"""Bias and activation in one pass, after a product that left neither."""
+"""A bias and an activation after a product, in its node and in its memory."""
 
 from __future__ import annotations
 
@@ -17,26 +17,34 @@ FUSED = ("relu", "sigmoid", "tanh")  # those whose derivative needs only their o
 _KNOWN = (*FUSED, "leaky_relu", "elu", "gelu", "silu", "softplus")
 
 
-class BiasActivation(Function):
-    """out = f(x + bias), written over x; dx = f' dout, dbias = sum of dx.
+class Product(Function):
+    """out = f(product + bias), f one of FUSED or none; dproduct = f' dout, dbias = sum of dproduct.
 
-    x (n, c, ...), bias (c,) -> out (n, c, ...)
+    product (n, c, ...), bias (c,) -> out (n, c, ...). Inputs are two factors and perhaps a bias.
     """
 
-    def forward(self, x: Array, bias: Array, activation: str) -> Array:
-        rows = _rows(x)
-        self.activation = activation
-        forward = kernels(x).bias_activation_forward
-        out = forward(rows, bias, activation=activation, out=rows).reshape(x.shape)
-        self.save(out)
+    activation: str | None = None
+
+    def activate(self, product: Array, bias: Array | None, activation: str | None) -> Array:
+        """f(product + bias), written over the product; without f the product, which has its bias."""
+        if activation is None:
+            return product
+        self.activation, rows = activation, _rows(product)
+        forward = kernels(product).bias_activation_forward
+        out = forward(rows, bias, activation=activation, out=rows).reshape(product.shape)
+        self.save(*self.saved, out)
         return out
 
-    def backward(self, dout: Array) -> tuple[Array, Array]:
-        (out,) = self.saved
+    def deactivate(self, dout: Array) -> tuple[Array, Array | None]:
+        """dproduct, and dbias if there is one that needs it."""
+        if self.activation is None:
+            if self.needs_grad[2:] != (True,):
+                return dout, None
+            return dout, kernels(dout).reduce_sum(dout, (0, *range(2, len(dout.shape))))
         rows, backward = _rows(dout), kernels(dout).bias_activation_backward
         room = None if self.room(dout) is None else rows
-        dx, dbias = backward(_rows(out), rows, activation=self.activation, out=room)
-        return dx.reshape(out.shape), dbias
+        dx, dbias = backward(_rows(self.saved[-1]), rows, activation=self.activation, out=room)
+        return dx.reshape(dout.shape), dbias
 
 
 def _rows(x: Array) -> Array:
@@ -45,16 +53,14 @@ def _rows(x: Array) -> Array:
     return x.reshape((n, c, math.prod(rest)))
 
 
-def fuses(activation: str | None) -> bool:
-    """Whether bias and activation are one kernel. ValueError for an unknown activation."""
+def fused(activation: str | None, bias: Tensor | None) -> str | None:
+    """The activation, if it can be that of a Product with this bias. ValueError for an unknown one."""
     if activation is not None and activation not in _KNOWN:
         known = ", ".join(_KNOWN)
         raise ValueError(f"[activation] activation is {activation!r}, expected one of {known}")
-    return activation in FUSED
+    return None if bias is None or activation not in FUSED else activation
 
 
-def activated(x: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
-    """activation(x + bias) of a product x (n, c, ...) that nobody else has seen."""
-    if bias is None:
-        return x if activation is None else getattr(unary, activation)(x)
-    return BiasActivation.apply(x, bias, activation=activation)
+def activated(out: Tensor, activation: str | None) -> Tensor:
+    """activation(out), in a node of its own."""
+    return out if activation is None else getattr(unary, activation)(out)

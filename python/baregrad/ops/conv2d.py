@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
 from .arguments import alike, integer, sizes
-from .bias_activation import activated, fuses
+from .bias_activation import Product, activated, fused
 from .copy_strided import pad
 
 if TYPE_CHECKING:
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 Pair: TypeAlias = "int | tuple[int, int]"
 
 
-class Conv2d(Function):
-    """out = x * w + bias; dx, dw = the products of dout with w and with x, dbias = sum of dout.
+class Conv2d(Product):
+    """out = f(x * w + bias); dx, dw = the products of dproduct with w and with x.
 
     x (n, c, h, w), w (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow)
     """
@@ -33,23 +32,24 @@ class Conv2d(Function):
         padding: tuple[int, ...],
         dilation: tuple[int, ...],
         groups: int,
+        activation: str | None = None,
     ) -> Array:
         self.save(x if self.needs_grad[1] else None, w if self.needs_grad[0] else None)
         options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         self.options = options
-        return kernels(x).conv2d_forward(x, w, bias, **options)
+        product = kernels(x).conv2d_forward(x, w, None if activation else bias, **options)
+        return self.activate(product, bias, activation)
 
     def backward(self, dout: Array) -> tuple[Array | None, ...]:
-        x, w = self.saved
+        x, w, *_ = self.saved
+        dproduct, dbias = self.deactivate(dout)
         k, (x_shape, w_shape, *_) = kernels(dout), self.shapes
         dx = dw = None
         if self.needs_grad[0]:
-            dx = k.conv2d_backward_input(dout, w, x_shape, **self.options)
+            dx = k.conv2d_backward_input(dproduct, w, x_shape, **self.options)
         if self.needs_grad[1]:
-            dw = k.conv2d_backward_weight(x, dout, w_shape[2:], **self.options)
-        if len(self.needs_grad) == 2:
-            return dx, dw
-        return dx, dw, k.reduce_sum(dout, (0, 2, 3)) if self.needs_grad[2] else None
+            dw = k.conv2d_backward_weight(x, dproduct, w_shape[2:], **self.options)
+        return (dx, dw, dbias)[: len(self.needs_grad)]
 
 
 def pair(op: str, name: str, value: Pair, least: int = 1) -> tuple[int, ...]:
@@ -105,9 +105,9 @@ def conv2d(
     if isinstance(border, str):
         x, border = _named_padding(x, weight, step, border, apart)
     options = {"stride": step, "padding": border, "dilation": apart, "groups": groups}
-    if not fuses(activation) and bias is not None:
-        return activated(Conv2d.apply(x, weight, bias, **options), None, activation)
-    return activated(Conv2d.apply(x, weight, **options), bias, activation)
+    within, biases = fused(activation, bias), [] if bias is None else [bias]
+    out = Conv2d.apply(x, weight, *biases, **options, activation=within)
+    return activated(out, None if within else activation)
 
 
 def _named_padding(

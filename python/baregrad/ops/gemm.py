@@ -11,7 +11,7 @@ from ..autograd import Function
 from ..backend import kernels
 from ..typing import Array
 from .arguments import alike, operand, same_device, same_floats
-from .bias_activation import activated, fuses
+from .bias_activation import Product, activated, fused
 
 if TYPE_CHECKING:
     from ..tensor import Tensor
@@ -33,24 +33,26 @@ class Gemm(Function):
         )
 
 
-class Linear(Function):
-    """out = x w' + bias; dx = dout w, dw = dout' x, dbias = sum of dout over the rows.
+class Linear(Product):
+    """out = f(x w' + bias); of the product, dx = dproduct w, dw = dproduct' x.
 
     x (n, k), w (o, k), bias (o,) -> out (n, o)
     """
 
-    def forward(self, x: Array, w: Array, bias: Array | None = None) -> Array:
+    def forward(
+        self, x: Array, w: Array, bias: Array | None = None, *, activation: str | None = None
+    ) -> Array:
         self.save(x if self.needs_grad[1] else None, w if self.needs_grad[0] else None)
-        return kernels(x).gemm(x, w.mT, bias=bias)
+        product = kernels(x).gemm(x, w.mT, bias=None if activation else bias)
+        return self.activate(product, bias, activation)
 
     def backward(self, dout: Array) -> tuple[Array | None, ...]:
-        x, w = self.saved
-        k = kernels(dout)
-        dx = k.gemm(dout, w) if self.needs_grad[0] else None
-        dw = k.gemm(dout.mT, x) if self.needs_grad[1] else None
-        if len(self.needs_grad) == 2:
-            return dx, dw
-        return dx, dw, k.reduce_sum(dout, (0,)) if self.needs_grad[2] else None
+        x, w, *_ = self.saved
+        dproduct, dbias = self.deactivate(dout)
+        gemm = kernels(dout).gemm
+        dx = gemm(dproduct, w) if self.needs_grad[0] else None
+        dw = gemm(dproduct.mT, x) if self.needs_grad[1] else None
+        return (dx, dw, dbias)[: len(self.needs_grad)]
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -135,8 +137,7 @@ def linear(
         expected = f"(..., {weight.shape[1]})"
         raise ValueError(f"[linear] input has shape {input.shape}, expected {expected}")
     rows = input if input.ndim == 2 else input.reshape(math.prod(input.shape[:-1]), weight.shape[1])
-    if not fuses(activation) and bias is not None:
-        out = activated(Linear.apply(rows, weight, bias), None, activation)
-    else:
-        out = activated(Linear.apply(rows, weight), bias, activation)
+    within = fused(activation, bias)
+    out = Linear.apply(rows, weight, *([] if bias is None else [bias]), activation=within)
+    out = activated(out, None if within else activation)
     return out if rows is input else out.reshape((*input.shape[:-1], weight.shape[0]))
