@@ -5,8 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import baregrad
 import pytest
 from deep import prove
+from planted.cpu import CPU
+from planted.cuda import CUDA
+from planted.python import PYTHON
+from toolchain import SOURCES
 
 TESTS = Path(__file__).parent
 PAGE = prove.PAGE.read_text()
@@ -27,6 +32,18 @@ def test_what_proves_a_promise_exists(row: prove.re.Match[str]) -> None:
 def test_every_script_proves_a_promise() -> None:
     scripts = {f"deep/{path.name}" for path in (TESTS / "deep").glob("*.py")} - {"deep/prove.py"}
     assert scripts <= {row["proof"] for row in prove.rows(PAGE)}
+
+
+def test_every_planted_fault_has_a_line_to_go_to() -> None:
+    of_cpu, of_cuda = SOURCES / "csrc" / "kernels", SOURCES / "cuda" / "kernels"
+    package = Path(baregrad.__file__).parent
+    places = [
+        *((fault, of_cpu / f"{fault.shared or fault.op}.inl.h") for fault in CPU),
+        *((fault, of_cuda / f"{fault.shared}.cuh") for fault in CUDA if fault.shared),
+        *((fault, of_cuda / f"{fault.op}.cu") for fault in CUDA if not fault.shared),
+        *((fault, package / fault.file) for fault in PYTHON),
+    ]
+    assert [str(fault) for fault, file in places if fault.right not in file.read_text()] == []
 
 
 def test_a_row_is_renewed_and_the_others_stay() -> None:

@@ -35,7 +35,7 @@ CPU = [
     Fault("gemm", "gives all rows the bias of the first", "broadcast(bias[i])", "broadcast(bias[0])"),
     Fault("unary", "lets a gradient through at 0", "out <= 0.f ? Vec{} : dout", "out < 0.f ? Vec{} : dout"),
     Fault("unary", "leaves the tail unwritten", "if (whole < end) body(Part{end - whole}, whole);", "", "rows"),
-    Fault("unary", "takes the slope of gelu for its probability", "fma(x, density, below) * dout", "below * dout"),
+    Fault("unary", "takes the slope of gelu for its probability", "fma(copy_sign(size, x), density, below) * dout", "below * dout"),
     Fault("unary", "rounds alpha to a half", "x > 0.f ? dout : alpha * dout", "x > 0.f ? dout : 0.5f * dout"),
     Fault("binary", "takes the first row of a for all", "load_steps(p + j * a_step", "load_steps(a + j * a_step"),
     Fault("binary", "ends the series of a logarithm early", "p * z + 1 / 5.", "0. * p + 1 / 5."),
