@@ -384,6 +384,7 @@ EXEMPT = {
     "autograd.Function.apply_all": "as apply",
     "autograd.Function.backward": "to be written",
     "autograd.Function.forward": "to be written",
+    "autograd.Function.room": "gives what it gets, or None",
     "autograd.Function.save": "keeps anything",
     "autograd.backward": "of the engine; Tensor.backward and grad check what they give it",
     "data.Splits": "a dataclass: holds what it gets",
