@@ -114,8 +114,8 @@ struct Normal {
 };
 
 // P(normal > size) = exp(-size^2 / 2) Q(size), for 0 <= size <= 14.4 or NaN. The rounded exponent
-// brings size^2 / 2 u, so Q, a quotient of polynomials, may be off by as much: by (size^2 / 2 + 1.2) u,
-// minimax. In all within (size^2 + 7) u of itself.
+// brings size^2 / 2 u, so Q, a quotient of polynomials, may be off by about as much: by
+// 1.21 (size^2 / 2 + 1) u, minimax. In all within (size^2 + 7) u of itself.
 inline Normal normal(Vec size) {
   const auto [k, tail] = exponential(-0.5f * size * size);
   const Vec e = ldexp(tail + 1.f, k);
