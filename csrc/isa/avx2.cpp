@@ -3,4 +3,5 @@
 #define BAREGRAD_VECTOR_BYTES 32
 // 6 x 2 sums, 2 vectors of b and one broadcast of a fill 15 registers.
 constexpr int kTileRows = 6, kTileVectors = 2, kBlockK = 512;
+constexpr int kDotRows = 3, kDotColumns = 4;
 #include "table.inl.h"

@@ -24,6 +24,8 @@ constexpr int64_t kNearFloats = 1 << 16;
 constexpr int64_t kAtOnce = 16;
 // Multiply-adds below which a second thread does not pay: 512 Ki take about 9 us on one.
 constexpr double kSerialWork = 1 << 19;
+// Tasks that keep any number of threads busy, and chunks of a batch that keep some.
+constexpr int64_t kManyTasks = 32, kLeastChunks = 8;
 
 // Rows of a tile where m rows are cut into as few as there can be: equally many, or the last one
 // would have few rows for as many loads of b.

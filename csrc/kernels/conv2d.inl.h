@@ -2,8 +2,10 @@
 // the pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products
 // with the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it
 // is needed.
+#include "dots.inl.h"
 #include "phases.inl.h"
 #include "places.inl.h"
+#include "scattered.inl.h"
 #include "stacked.inl.h"
 #include "stacked_weight.inl.h"
 #include "windows.inl.h"
@@ -13,8 +15,6 @@ namespace {
 
 // Floats of padded images at a time: 8 MiB, and at least one image.
 constexpr int64_t kPanelImages = 1 << 21;
-// Tasks that keep any number of threads busy.
-constexpr int64_t kManyTasks = 32;
 
 inline int64_t images_at_once(int64_t n, int64_t image) {
   return most(1, least(n, kPanelImages / (image + 1)));
@@ -22,28 +22,6 @@ inline int64_t images_at_once(int64_t n, int64_t image) {
 // Padded images are read by whole vectors, so beyond the last one.
 inline int64_t image_floats(int64_t images, int64_t image) {
   return round_up(images * image + kLanes, 16);
-}
-
-// Padded x and its windows, from the channel on at which `images` starts.
-inline Padded padded_input(const Conv2dSize& s) {
-  const int64_t reach = (s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1;
-  return {-s.pad_h, -s.pad_w, (s.oh - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1, s.stride_w,
-          divide_up(reach, s.stride_w)};
-}
-inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const float* images,
-                             int64_t image_step) {
-  const int64_t row = padded.phases * padded.width;
-  return {.data = images,
-          .grid = {s.oh, s.ow},
-          .image_step = image_step,
-          .row_step = s.stride_h * row,
-          .plane = padded.plane(),
-          .kh = s.kh,
-          .kw = s.kw,
-          .tap_row = s.dilation_h * row,
-          .tap_column = s.dilation_w,
-          .phases = padded.phases,
-          .width = padded.width};
 }
 
 inline bool all_finite(const float* x, int64_t n) {
@@ -124,7 +102,8 @@ int64_t conv2d_backward_input_workspace(Conv2dSize s) {
   const int64_t image = s.o * padded_output(s).plane(), images = images_at_once(s.n, image);
   const ProductSize product = {s.c / s.groups, images * s.h * s.w, s.o / s.groups * s.kh * s.kw};
   const int64_t floats = image_floats(images, image) + product_floats(product);
-  return most(floats, stacked_floats(stacked_backward(s), s.n)) * int64_t(sizeof(float));
+  const int64_t by_images = most(stacked_floats(stacked_backward(s), s.n), Scattered(s).floats(s));
+  return most(floats, by_images) * int64_t(sizeof(float));
 }
 
 // One pixel at a time, as the definition says: for weights that padding must not be multiplied by.
@@ -157,6 +136,8 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
                            void* workspace) {
   const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
   if (s.n * s.c * s.h * s.w == 0) return;
+  if (const Scattered scattered(s); scattered.is_worth_it)
+    return scatter_images(scattered, dout, weight, dx, s, static_cast<float*>(workspace));
   if (!all_finite(weight, s.o * c * cells))
     return conv2d_backward_input_plainly(dout, weight, dx, s);
   const Stacked stacked = stacked_backward(s);
@@ -227,7 +208,8 @@ int64_t conv2d_backward_weight_workspace(Conv2dSize s) {
   const ChunkFloats of_chunk(s);
   const int64_t sums = s.c / s.groups * s.kh * s.kw * (s.o / s.groups);
   const int64_t floats = batch_chunks(s) * (of_chunk.images + of_chunk.product + sums);
-  return most(floats, stacked_floats(stacked_weight(s), s.n)) * int64_t(sizeof(float));
+  const int64_t by_images = most(stacked_floats(stacked_weight(s), s.n), Dots(s).floats());
+  return most(floats, by_images) * int64_t(sizeof(float));
 }
 
 // The same of stacked images.
@@ -298,6 +280,8 @@ void conv2d_backward_weight(const float* x, const float* dout, float* dweight, C
   if (is_worth_stacking(stacked, s.n) && all_finite(dout, s.n * s.o * s.oh * s.ow))
     return conv2d_backward_weight_stacked(stacked, x, dout, dweight, s,
                                           static_cast<float*>(workspace));
+  if (const Dots dots(s); dots.is_worth_it)
+    return multiply_by_dots(dots, x, dout, dweight, s, static_cast<float*>(workspace));
   const ChunkFloats floats(s);
   float* sums = static_cast<float*>(workspace);
   float* rest = sums + chunks * o * k;

@@ -122,6 +122,28 @@ struct Windows {
   }
 };
 
+// Padded x and its windows, from the channel on at which `images` starts.
+inline Padded padded_input(const Conv2dSize& s) {
+  const int64_t reach = (s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1;
+  return {-s.pad_h, -s.pad_w, (s.oh - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1, s.stride_w,
+          divide_up(reach, s.stride_w)};
+}
+inline Windows input_windows(const Conv2dSize& s, const Padded& padded, const float* images,
+                             int64_t image_step) {
+  const int64_t row = padded.phases * padded.width;
+  return {.data = images,
+          .grid = {s.oh, s.ow},
+          .image_step = image_step,
+          .row_step = s.stride_h * row,
+          .plane = padded.plane(),
+          .kh = s.kh,
+          .kw = s.kw,
+          .tap_row = s.dilation_h * row,
+          .tap_column = s.dilation_w,
+          .phases = padded.phases,
+          .width = padded.width};
+}
+
 // Columns [j, j + columns) and rows [k0, k0 + k) of windows -> sliver (k, kTileColumns)
 inline void pack_windows(const Windows& windows, int64_t j, int64_t columns, int64_t k0, int64_t k,
                          float* sliver) {

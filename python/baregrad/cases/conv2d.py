@@ -122,6 +122,19 @@ _shapes = [
     Windows(36, 17, 5, 40, (3, 3), o=33, padding=(1, 1)),
     Windows(16, 24, 9, 6, (2, 3), o=40, stride=(2, 1), padding=(1, 2), dilation=(1, 2)),
     Windows(13, 36, 4, 5, (3, 3), o=70, padding=(1, 1), groups=2),
+    # Batches whose channels are few: rows of dout and windows as they lie, or cells filling a tile.
+    Windows(9, 1, 13, 17, (3, 3), o=17, padding=(1, 1)),
+    Windows(8, 4, 12, 13, (3, 2), o=34, padding=(1, 1), groups=2),
+    Windows(10, 4, 14, 11, (3, 3), o=16, padding=(1, 0)),
+    Windows(10, 1, 17, 19, (3, 3), o=16, padding=(3, 1), dilation=(2, 3)),
+    Windows(8, 3, 25, 27, (3, 3), o=9, stride=(2, 2), padding=(1, 1)),
+    Windows(9, 2, 30, 41, (2, 3), o=7, stride=(1, 3), padding=(1, 0)),
+    Windows(8, 1, 56, 52, (5, 5), o=16, padding=(2, 2)),  # products of some rows of dout at a time
+    Windows(8, 1, 3, 41, (1, 5), o=16, dilation=(1, 10)),  # cells further apart than dout has pixels
+    Windows(8, 1, 2, 3, (2, 2), o=16, padding=(4, 5)),  # windows of padding alone
+    # And those of one cell: some pixels at a time, and so many filters that sums fill a cache.
+    Windows(9, 6, 37, 33, (1, 1), o=7),
+    Windows(8, 65, 23, 25, (1, 1), o=66),
     # So many outputs, pixels and weights that a device has larger tiles for them.
     Windows(9, 2, 63, 64, (1, 1), o=70),
     Windows(9, 70, 63, 64, (1, 1), o=2),
@@ -131,10 +144,10 @@ _kernels = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight")
 tests = [case(kernel, windows) for kernel in _kernels for windows in _shapes]
 tests += [
     special(
-        case(kernel, Windows(n, c, 9, 17, (3, 3), o=o, stride=(2, 2), padding=(1, 1))), sprinkle
+        case(kernel, Windows(n, c, 9, 17, (3, 3), o=o, stride=stride, padding=(1, 1))), sprinkle
     )
     for kernel in _kernels
-    for n, c, o in ((2, 2, 3), (16, 8, 9))
+    for n, c, o, stride in ((2, 2, 3, (2, 2)), (16, 8, 9, (2, 2)), (9, 1, 16, (1, 1)))
 ]
 benchmarks = [
     case(kernel, windows)
