@@ -1,7 +1,7 @@
 // Convolution: of a batch, by its images in the lanes of vectors (stacked.inl.h); where windows are
 // the pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products
 // with the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it
-// is needed.
+// is needed. The gradients of few channels have ways of their own (scattered.inl.h, dots.inl.h).
 #include "dots.inl.h"
 #include "phases.inl.h"
 #include "places.inl.h"
@@ -226,8 +226,7 @@ inline void conv2d_backward_weight_stacked(const StackedWeight& w, const float* 
                    for (int64_t t = begin; t < end; ++t) {
                      const int64_t plane = t % c, first = t / c * kLine;
                      for (int64_t cell = 0; cell < s.kh * s.kw; ++cell) {
-                       const int64_t row = plane * s.kw + cell % s.kw;
-                       const float* from = sums + (cell / s.kw * w.rows() + row) * w.columns();
+                       const float* from = sums + (cell * c + plane) * w.columns();
                        for (int64_t f = first; f < least(first + kLine, o); ++f)
                          dweight[f * k + plane * s.kh * s.kw + cell] = from[f];
                      }

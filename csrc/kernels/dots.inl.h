@@ -148,7 +148,8 @@ inline void multiply_by_dots(const Dots& d, const float* x, const float* dout, f
                              const Conv2dSize& s, float* workspace) {
   float* rooms = workspace + d.chunks * d.sums();
   for (int64_t g = 0; g < s.groups; ++g, dweight += d.filters * d.cells) {
-    const float *planes = x + g * (s.c / s.groups) * s.h * s.w, *gradients = dout + g * d.filters * d.pixels;
+    const float *planes = x + g * (s.c / s.groups) * s.h * s.w,
+                *gradients = dout + g * d.filters * d.pixels;
     const double work = double(s.n * d.pixels) * double(d.filters * d.cells) / double(d.chunks);
     parallel_for(d.chunks, int64_t(kSerialWork / work) + 1, [&](int64_t begin, int64_t end) {
       for (int64_t chunk = begin; chunk < end; ++chunk)

@@ -98,9 +98,8 @@ inline void scatter_images(const Scattered& t, const float* dout, const float* w
     for (int64_t n = part_begin(s.n, begin, t.chunks); n < last && !is_stopped(); ++n)
       for (int64_t g = 0; g < s.groups; ++g)
         scatter_image(t, dout + (n * s.o + g * t.filters) * s.oh * s.ow,
-                      weight + g * t.filters * t.cells,
-                      dx + (n * s.c + g * t.channels) * s.h * s.w, s,
-                      workspace + begin * t.room(s));
+                      weight + g * t.filters * t.cells, dx + (n * s.c + g * t.channels) * s.h * s.w,
+                      s, workspace + begin * t.room(s));
   });
 }
 

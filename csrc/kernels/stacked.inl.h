@@ -60,7 +60,11 @@ struct Seen {
 struct Stacks {
   int64_t planes, rows, left, columns, lanes;
 
-  int64_t plane() const { return rows * columns * lanes; }
+  // Not so long that planes lie 4 KiB apart: lines that are wanted together would evict each other.
+  int64_t plane() const {
+    const int64_t length = rows * columns * lanes;
+    return length % 1024 == 0 ? length + kLine : length;
+  }
   int64_t floats() const { return planes * plane(); }
 };
 
@@ -95,7 +99,8 @@ inline void stack_images(const float* x, int64_t n, int64_t image, int64_t w, St
                    const float* from[kTileColumns];
                    for (int64_t l = 0; l < images; ++l)
                      from[l] = x + (first + l) * image + row % rows * w;
-                   float* to = out + (row * stacks.columns - stacks.left) * lanes;
+                   float* to = out + row / stacks.rows * stacks.plane() +
+                               (row % stacks.rows * stacks.columns - stacks.left) * lanes;
                    for (int64_t u = stacks.left * lanes; u < 0; ++u) to[u] = 0.f;
                    transpose(from, images, lanes, w, to);
                    for (int64_t u = w * lanes; u < after * lanes; ++u) to[u] = 0.f;

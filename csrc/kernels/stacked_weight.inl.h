@@ -1,29 +1,28 @@
 #pragma once
-// The gradient of filters over stacked images: of a row of pixels and images, windows (rows) times
-// the gradients of the outputs (columns). Windows are read where the images lie: those of
-// neighbouring cells begin one pixel apart.
+// The gradient of filters over stacked images: of a row of pixels and images, what a cell sees of some
+// planes (rows) times the gradients of the outputs (columns). The former are read where the images lie,
+// and of padding nothing is multiplied.
 #include "blocked.inl.h"
 #include "stacked.inl.h"
+#include "windows.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-// Rows of a tile: whole rows of windows, three cells each.
-constexpr int64_t kCellRows = kTileRows / 3 * 3;
-constexpr int64_t kManyTiles = 16;  // to keep threads busy
+constexpr int64_t kManyTiles = 12;  // to keep threads busy
 // What is packed at a time: 2 MiB, and at least so many pixels and images, 48 to 256 KiB of a sliver.
 constexpr int64_t kPackedFloats = 1 << 19, kPackedPixels = 4 * kBlockK;
 
 struct StackedWeight {
   Axis down, right;
-  Stacks stacks;  // of planes with zeros where windows look outside to the left and right
+  Stacks stacks;
   int64_t filters;
 
-  // (kh, rows, filters) are the sums: rows (planes, kw).
-  int64_t rows() const { return stacks.planes * right.cells; }
+  // (kh, kw, planes, filters) are the sums.
   int64_t columns() const { return round_up(filters, kTileColumns); }
-  int64_t sums() const { return down.cells * rows() * columns(); }
-  int64_t tiles() const { return divide_up(rows(), kCellRows); }
+  int64_t sums() const { return down.cells * right.cells * stacks.planes * columns(); }
+  int64_t height() const { return tile_height(stacks.planes); }
+  int64_t tiles() const { return divide_up(stacks.planes, height()); }
   int64_t slivers() const { return columns() / kTileColumns; }
   // Pieces of a row, the pixels of one, and how many are multiplied one after another.
   int64_t pieces() const { return divide_up(right.targets, kBlockK / stacks.lanes); }
@@ -34,11 +33,12 @@ struct StackedWeight {
 
 inline StackedWeight stacked_weight(Axis down, Axis right, int64_t n, int64_t planes,
                                     int64_t filters) {
-  return {down, right, stacks_of(down, right, n, planes, true), filters};
+  return {down, right, stacks_of(down, right, n, planes, false), filters};
 }
 
 inline bool is_worth_stacking(const StackedWeight& s, int64_t n) {
-  return s.right.cells == 3 && s.right.stride == 1 && are_worth_it(s.stacks, n, s.right.sources) &&
+  return s.down.cells * s.right.cells > 1 && s.right.stride == 1 &&
+         2 * s.stacks.planes > kTileRows && are_worth_it(s.stacks, n, s.right.sources) &&
          s.down.cells * s.tiles() * s.slivers() >= kManyTiles;
 }
 
@@ -70,7 +70,7 @@ inline void pack_gradients(const float* dout, int64_t n, int64_t image, int64_t 
       }
 }
 
-// x (n, planes, h, w), dout (n, filters, oh, ow), images so far apart -> sums (kh, planes kw, filters)
+// x (n, planes, h, w), dout (n, filters, oh, ow), images so far apart -> sums (kh, kw, planes, filters)
 inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int64_t x_image,
                                      const float* dout, int64_t dout_image, int64_t n, float* sums,
                                      float* workspace) {
@@ -98,23 +98,24 @@ inline void multiply_stacked_windows(const StackedWeight& s, const float* x, int
     parallel_for(s.slivers() * s.tiles() * s.down.cells, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
         const int64_t f = t / s.down.cells / s.tiles(), i = t % s.down.cells;
-        const int64_t row = t / s.down.cells % s.tiles() * kCellRows;
-        const int64_t rows = least(kCellRows, s.rows() - row);
-        const Place to = {sums + (i * s.rows() + row) * s.columns() + f * kTileColumns, s.columns(),
-                          true};
+        const int64_t row = t / s.down.cells % s.tiles() * s.height();
+        const int64_t rows = least(s.height(), stacks.planes - row);
+        const float* planes = stack + q * stacks.floats() + row * stacks.plane();
         for (int64_t piece = first; piece < last; ++piece) {
-          const int64_t v = s.down.source(y(piece), i);
+          const int64_t v = s.down.source(y(piece), i), x0 = begin_x(piece);
           if (v < 0 || v >= s.down.sources) continue;
-          const int64_t u = s.right.source(begin_x(piece), 0) - stacks.left;
-          Thirds windows;
-          windows.side = s.right.dilation * lanes, windows.step = 1;
-          for (int64_t three = 0; three < rows / 3; ++three)
-            windows.first[three] = stack + q * stacks.floats() +
-                                   (row / 3 + three) * stacks.plane() +
-                                   (v * stacks.columns + u) * lanes;
           const float* gradients = packed + (f * count + piece - first) * room;
-          multiply_tile(windows, {gradients, 1, kTileColumns}, pixels(piece) * lanes, rows,
-                        kTileColumns, to, {});
+          for (int64_t j = 0; j < s.right.cells; ++j) {
+            const int64_t u = s.right.source(x0, j);
+            const Span in = inside(u, 1, pixels(piece), s.right.sources);
+            if (in.end <= in.begin) continue;
+            const Sliver seen = {planes + (v * stacks.columns + u + in.begin) * lanes,
+                                 stacks.plane(), 1};
+            const int64_t sum = (i * s.right.cells + j) * stacks.planes + row;
+            multiply_tile(seen, {gradients + in.begin * lanes * kTileColumns, 1, kTileColumns},
+                          (in.end - in.begin) * lanes, rows, kTileColumns,
+                          {sums + sum * s.columns() + f * kTileColumns, s.columns(), true}, {});
+          }
         }
       }
     });

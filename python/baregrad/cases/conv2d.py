@@ -128,9 +128,9 @@ _shapes = [
     Windows(10, 4, 14, 11, (3, 3), o=16, padding=(1, 0)),
     Windows(10, 1, 17, 19, (3, 3), o=16, padding=(3, 1), dilation=(2, 3)),
     Windows(8, 3, 25, 27, (3, 3), o=9, stride=(2, 2), padding=(1, 1)),
-    Windows(9, 2, 30, 41, (2, 3), o=7, stride=(1, 3), padding=(1, 0)),
+    Windows(35, 2, 14, 41, (2, 3), o=7, stride=(1, 3), padding=(1, 0)),
     Windows(8, 1, 56, 52, (5, 5), o=16, padding=(2, 2)),  # products of some rows of dout at a time
-    Windows(8, 1, 3, 41, (1, 5), o=16, dilation=(1, 10)),  # cells further apart than dout has pixels
+    Windows(8, 1, 3, 41, (1, 5), o=16, dilation=(1, 10)),  # cells beyond the rows of dout
     Windows(8, 1, 2, 3, (2, 2), o=16, padding=(4, 5)),  # windows of padding alone
     # And those of one cell: some pixels at a time, and so many filters that sums fill a cache.
     Windows(9, 6, 37, 33, (1, 1), o=7),
