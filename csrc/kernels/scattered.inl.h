@@ -21,13 +21,16 @@ struct Scattered {
     rows = most(1, least(s.oh, kNearFloats / (cells * s.ow + 1)));
     chunks = least(s.n, kManyTasks);
     is_worth_it = s.stride_h == 1 && s.stride_w == 1 && s.kh * s.kw > 1 && s.kw <= kWidestWindow &&
-                  channels <= kFewChannels && filters >= kLeastFilters && s.n >= kLeastChunks &&
-                  s.oh * s.ow > 0;
+                  channels <= kFewChannels && cells <= kBlockK && filters >= kLeastFilters &&
+                  s.n >= kLeastChunks && s.oh * s.ow > 0 &&
+                  (s.kw - 1) * s.dilation_w <= kNearFloats;
   }
 
   ProductSize product(const Conv2dSize& s) const { return {cells, rows * s.ow, filters}; }
   // Before and behind products: what cells see of their neighbours' is read and put aside.
-  int64_t margin(const Conv2dSize& s) const { return round_up(s.kw * s.dilation_w + kLanes, 16); }
+  int64_t margin(const Conv2dSize& s) const {
+    return round_up((s.kw - 1) * s.dilation_w + kLanes, 16);
+  }
   int64_t room(const Conv2dSize& s) const {
     return round_up(cells * rows * s.ow, 16) + 2 * margin(s) +
            round_up(product_floats(product(s)), 16);
