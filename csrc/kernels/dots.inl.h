@@ -1,7 +1,7 @@
 #pragma once
-// The gradient of few filters, or of such of one cell, as dot products: the pixels of dout and those that
-// a cell sees both lie along the sum, and neither is turned around to be multiplied. Vectors are summed,
-// and their lanes at the end.
+// The gradient of filters of few channels, or of one cell, as dot products: the pixels of dout and those
+// that a cell sees both lie along the sum, and neither is turned around to be multiplied. Vectors are
+// summed, and their lanes at the end.
 #include "places.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {

@@ -122,6 +122,7 @@ _shapes = [
     Windows(36, 17, 5, 40, (3, 3), o=33, padding=(1, 1)),
     Windows(16, 24, 9, 6, (2, 3), o=40, stride=(2, 1), padding=(1, 2), dilation=(1, 2)),
     Windows(13, 36, 4, 5, (3, 3), o=70, padding=(1, 1), groups=2),
+    Windows(32, 17, 8, 8, (3, 3), o=33, padding=(1, 1)),  # planes of stacks that are whole pages
     # Batches whose channels are few: rows of dout and windows as they lie, or cells filling a tile.
     Windows(9, 1, 13, 17, (3, 3), o=17, padding=(1, 1)),
     Windows(8, 4, 12, 13, (3, 2), o=34, padding=(1, 1), groups=2),
