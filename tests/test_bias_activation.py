@@ -38,6 +38,24 @@ def test_has_the_bits_of_a_sum_and_an_activation(
     np.testing.assert_allclose(dbias, dx.sum(axis=(0, 2), dtype=np.float64), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 2, 7), (2, 3, 1, 2, 3)])
+def test_takes_any_axes_behind_the_channels(
+    any_table: Any, shape: tuple[int, ...], rng: np.random.Generator
+) -> None:
+    x, dout = rng.standard_normal((2, *shape), np.float32)
+    bias, planes = rng.standard_normal(3, np.float32), (*shape[:2], -1)
+    forward, backward = any_table.bias_activation_forward, any_table.bias_activation_backward
+    out = forward(x, bias, activation="tanh")
+    assert out.shape == shape
+    want = forward(x.reshape(planes), bias, activation="tanh")
+    assert_same_bits(out.reshape(planes), want)
+    dx, dbias = backward(out, dout, activation="tanh")
+    assert dx.shape == shape
+    dwant, dbias_want = backward(want, dout.reshape(planes), activation="tanh")
+    assert_same_bits(dx.reshape(planes), dwant)
+    assert_same_bits(dbias, dbias_want)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 2), (3, 0, 2), (3, 2, 0), (0, 3, 1)])
 def test_nothing_comes_of_nothing(any_table: Any, shape: tuple[int, int, int]) -> None:
     x, bias = np.zeros(shape, np.float32), np.ones(shape[1], np.float32)

@@ -1,10 +1,16 @@
 #include "../binding.h"
 
-// x (n, c, s), bias (c,) -> out (n, c, s), and back
+// x (n, c, ...), bias (c,) -> out (n, c, ...), and back
 namespace baregrad {
 namespace {
 
 constexpr double kBiasActivationCost = 0.5;  // nanoseconds a number
+
+// The s of x (n, c, ...) seen as (n, c, s).
+int64_t length_of_channels(const Call& call, const View& x) {
+  if (x.shape.size() < 2) call.wrong_shape(x, "(n, c, ...)");
+  return elements({x.shape.begin() + 2, x.shape.end()});
+}
 
 UnaryKind activation_kind(const Call& call, const std::string& activation) {
   std::string names;
@@ -21,8 +27,7 @@ py::object bias_activation_forward(py::handle x_, py::handle bias_, const std::s
                                    py::handle out_) {
   const Call call("bias_activation_forward");
   const View x = call.contiguous("x", x_);
-  call.expect_rank(x, "ncs");
-  const int64_t n = x.shape[0], c = x.shape[1], s = x.shape[2];
+  const int64_t s = length_of_channels(call, x), n = x.shape[0], c = x.shape[1];
   const View bias = call.contiguous("bias", bias_);
   call.expect_shape(bias, {c});
   const UnaryKind kind = activation_kind(call, activation);
@@ -43,8 +48,7 @@ py::tuple bias_activation_backward(py::handle saved_, py::handle dout_,
                                    const std::string& activation, py::handle out_) {
   const Call call("bias_activation_backward");
   const View saved = call.contiguous("saved", saved_);
-  call.expect_rank(saved, "ncs");
-  const int64_t n = saved.shape[0], c = saved.shape[1], s = saved.shape[2];
+  const int64_t s = length_of_channels(call, saved), n = saved.shape[0], c = saved.shape[1];
   const View dout = call.contiguous("dout", dout_);
   call.expect_shape(dout, saved.shape);
   const UnaryKind kind = activation_kind(call, activation);
@@ -68,10 +72,10 @@ void bind_bias_activation(py::module_& m) {
   using namespace py::literals;
   m.def("bias_activation_forward", &bias_activation_forward, "x"_a, "bias"_a, py::kw_only(),
         "activation"_a, "out"_a = py::none(),
-        "x (n, c, s), bias (c,) -> out (n, c, s) = f(x + bias), f one of relu, sigmoid, tanh");
+        "x (n, c, ...), bias (c,) -> out (n, c, ...) = f(x + bias), f one of relu, sigmoid, tanh");
   m.def("bias_activation_backward", &bias_activation_backward, "saved"_a, "dout"_a, py::kw_only(),
         "activation"_a, "out"_a = py::none(),
-        "saved (n, c, s), dout (n, c, s) -> dx (n, c, s), dbias (c,)");
+        "saved, dout (n, c, ...) -> dx (n, c, ...), dbias (c,)");
 }
 
 }  // namespace baregrad

@@ -153,23 +153,22 @@ def backward(
     elsewhere. Gradients in flight live in a dict of this pass. An array that a Function hands on,
     or that the caller gave, is borrowed: the pass adds only into arrays that were made for it.
     """
-    flight: dict[int, tuple[Array, bool]] = {}  # gradient, ours?
-    waiting: list[tuple[int, int, Node]] = []  # the latest first, and leaves in order of arrival
-    arrivals = count()
+    flight: dict[int, tuple[Node, Array, bool]] = {}  # what arrived where, and whether it is ours
+    waiting: list[int] = []  # the keys of the Functions in flight: the latest has the least
 
     def arrive(node: Node, grad: Array, ours: bool) -> None:
-        if id(node) in flight:
-            total, own = flight[id(node)]
+        key = -node._number or id(node)
+        if key in flight:
+            _, total, own = flight[key]
             grad, ours = kernels(total).add(total, grad, out=total if own else None), True
-        else:
-            heappush(waiting, (-node._number, next(arrivals), node))
-        flight[id(node)] = grad, ours
+        elif key < 0:
+            heappush(waiting, key)
+        flight[key] = node, grad, ours
 
     for root, dout in roots:
         arrive(root.grad_fn or root, dout, False)
-    while waiting:  # whatever was made of the latest node has been here
-        _, _, node = heappop(waiting)
-        dout, ours = flight.pop(id(node))
+    while flight:  # whatever was made of the latest node has been here; leaves are behind all
+        node, dout, ours = flight.pop(heappop(waiting)) if waiting else flight.popitem()[1]
         for hook in node._hooks or ():
             dout, ours = hook(dout), False
         if wanted is not None and id(node) in wanted:

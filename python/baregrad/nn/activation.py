@@ -17,7 +17,6 @@ class FunctionModule(Module):
     """A function as a layer: what the layer was made with, the function gets as keywords."""
 
     function: ClassVar[Callable[..., Any]]
-    fuses: ClassVar[str | None] = None  # by this name with the bias of a layer before it
 
     _options: ClassVar[frozenset[str]]
 
@@ -39,19 +38,19 @@ class Identity(FunctionModule):
 class ReLU(FunctionModule):
     """max(input, 0) of every element; the derivative at 0 is 0 (lecture 002 has 1 there)."""
 
-    function, fuses = staticmethod(F.relu), "relu"
+    function = staticmethod(F.relu)
 
 
 class Sigmoid(FunctionModule):
     """1 / (1 + exp(-input)) of every element (lecture 000, slide 24)."""
 
-    function, fuses = staticmethod(F.sigmoid), "sigmoid"
+    function = staticmethod(F.sigmoid)
 
 
 class Tanh(FunctionModule):
     """The hyperbolic tangent of every element (lecture 000, slide 24)."""
 
-    function, fuses = staticmethod(F.tanh), "tanh"
+    function = staticmethod(F.tanh)
 
 
 class GELU(FunctionModule):

@@ -7,10 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from ..ops.arguments import instance, several
+from .activation import ReLU, Sigmoid, Tanh
+from .layers import Conv2d, Linear
 from .module import Module
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+# What runs as one, a product and what follows it, by the very class: a subclass may do something else.
+_PRODUCTS: frozenset[type] = frozenset({Linear, Conv2d})
+_FUSED: dict[type, str] = {ReLU: "relu", Sigmoid: "sigmoid", Tanh: "tanh"}
 
 
 class _Sequence(Module):
@@ -67,8 +73,8 @@ class Sequential(_Sequence):
         module = next(modules)
         while module is not None:
             following = next(modules)
-            activation = _own(following, "fuses")
-            if activation and _own(module, "fusible"):
+            activation = _FUSED.get(type(following)) if type(module) in _PRODUCTS else None
+            if activation and _is_plain(module) and _is_plain(following):
                 input = module(input, activation=activation)
                 following = next(modules)
             else:
@@ -77,12 +83,9 @@ class Sequential(_Sequence):
         return input
 
 
-def _own(module: Module | None, name: str) -> Any:
-    """What the very class of the module says, unless it has hooks or a forward of its own."""
-    own = {} if module is None else vars(module)
-    if own.get("_forward_hooks") or "forward" in own:
-        return None
-    return vars(type(module)).get(name)
+def _is_plain(module: Any) -> bool:
+    """Whether it has no hooks and no forward of its own."""
+    return not vars(module).get("_forward_hooks") and "forward" not in vars(module)
 
 
 class ModuleList(_Sequence):

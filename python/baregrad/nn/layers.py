@@ -23,8 +23,6 @@ class Linear(Module):
     +-1 / sqrt(in_features), as in PyTorch, drawn from the generator of `bg.manual_seed`.
     """
 
-    fusible = True  # with the activation after it, in Sequential
-
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features = integer("Linear", "in_features", in_features, 1)
         self.out_features = integer("Linear", "out_features", out_features, 1)
@@ -42,8 +40,6 @@ class Conv2d(Module):
     weight (out_channels, in_channels / groups, kh, kw). Sizes are integers or pairs for rows and
     columns; padding may be "valid", none, or with stride 1 "same" (lecture 002, convolution).
     """
-
-    fusible = True  # with the activation after it, in Sequential
 
     def __init__(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from ..autograd import Function
@@ -29,9 +28,8 @@ class Product(Function):
         """f(product + bias), written over the product; without f the product, which has its bias."""
         if activation is None:
             return product
-        self.activation, rows = activation, _rows(product)
-        forward = kernels(product).bias_activation_forward
-        out = forward(rows, bias, activation=activation, out=rows).reshape(product.shape)
+        self.activation, forward = activation, kernels(product).bias_activation_forward
+        out = forward(product, bias, activation=activation, out=product)
         self.save(*self.saved, out)
         return out
 
@@ -41,16 +39,9 @@ class Product(Function):
             if self.needs_grad[2:] != (True,):
                 return dout, None
             return dout, kernels(dout).reduce_sum(dout, (0, *range(2, len(dout.shape))))
-        rows, backward = _rows(dout), kernels(dout).bias_activation_backward
-        room = None if self.room(dout) is None else rows
-        dx, dbias = backward(_rows(self.saved[-1]), rows, activation=self.activation, out=room)
-        return dx.reshape(dout.shape), dbias
-
-
-def _rows(x: Array) -> Array:
-    """x (n, c, ...) -> (n, c, s)."""
-    n, c, *rest = x.shape
-    return x.reshape((n, c, math.prod(rest)))
+        backward, out = kernels(dout).bias_activation_backward, self.saved[-1]
+        dproduct, dbias = backward(out, dout, activation=self.activation, out=self.room(dout))
+        return dproduct, dbias
 
 
 def fused(activation: str | None, bias: Tensor | None) -> str | None:
