@@ -117,7 +117,9 @@ class Race:
         for name, contestant in self.field.items():
             if why := refusals.clock(self.timings[name]):
                 self.out[name] = why
-            elif why := refusals.ceiling(self.timings[name], needed):
+            elif why := refusals.ceiling(
+                self.timings[name], [seconds / contestant.setting.fewer for seconds in needed]
+            ):
                 (self.out if contestant.setting.ours else self.above)[name] = why
         return report.row(self, min(needed))
 
@@ -132,7 +134,8 @@ def race(
 ) -> dict[str, Any]:
     this = Race(work, processes, pause, seed)
     for setting in settings:
-        if work.images or not setting.channels_last:
+        unfit = setting.fewer > 1 and not work.small_windows
+        if not unfit and (work.images or not setting.channels_last):
             this.enter(setting)
     return this.run(rounds)
 

@@ -22,12 +22,12 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 BEGIN, END = "<!-- bench/race.py: begin -->", "<!-- bench/race.py: end -->"
 RACED = ("csrc", "python", "bench/*.py", "bench/contestants", ":!csrc/ladder/README.md")
-OURS = ("kernel", "Tensor")  # what is compared: the first that does all of a work
+OURS = ("kernel", "Tensor", "Winograd")  # what is compared: the first that does all of a work
 ABSENT = "does no "  # begins why somebody does not take part, which is no refusal
 BALANCE = 8.0  # flops for each byte, from which a work is said in GFLOP/s
 AGAIN = " again"  # ends the name of the yardstick that races against itself
 COLUMNS = {
-    "work": 36, "kernel": 12, "Tensor": 12, "yardstick": 12, "the best setting": 32, "ratio": 22,
+    "work": 36, "kernel": 12, "Tensor": 12, "Winograd": 19, "yardstick": 12, "the best setting": 32, "ratio": 22,
     "as installed": 12, "control": 22, "of the ceiling": 14, "": 7,
 }  # fmt: skip
 
@@ -64,6 +64,7 @@ class Figures:
     ratio: Ratio | None  # of our kernel to it, or of our Tensor where no kernel does all of it
     installed: Ratio | None  # to the same yardstick as installed
     control: Ratio | None
+    winograd: Ratio | None  # of the other algorithm to it
     share: float  # of the ceiling, of ours
 
     @property
@@ -86,15 +87,16 @@ def figures(race: dict[str, Any]) -> Figures:
     installed = next((n for n in plain if best and file[n] == file[best]), None)
     control = next((n for n in fair if n.endswith(AGAIN) and n.removesuffix(AGAIN) in fair), None)
 
-    def to(name: str | None) -> Ratio | None:
-        return ratio(rounds[ours], rounds[name]) if ours and name else None
+    def to(name: str | None, own: str | None = ours) -> Ratio | None:
+        return ratio(rounds[own], rounds[name]) if own and name else None
 
     return Figures(
         seconds,
         best,
         to(best),
         to(installed),
-        ratio(rounds[control], rounds[control.removesuffix(AGAIN)]) if control else None,
+        to(control and control.removesuffix(AGAIN), control),
+        to(best, "Winograd" if "Winograd" in fair else None),
         race["least_seconds"] / seconds[ours] if ours else 0.0,
     )
 
@@ -131,7 +133,8 @@ def cells(work: dict[str, Any]) -> list[str]:
 
     times = len(work["races"])
     return [
-        work["work"], of("kernel"), of("Tensor"), of(found.best), found.best or "",
+        work["work"], of("kernel"), of("Tensor"),
+        f"{of('Winograd')}{f', {found.winograd.value:.2f}x' if found.winograd else ''}", of(found.best), found.best or "",
         str(found.ratio or ""), f"{found.installed.value:.2f}x" if found.installed else "",
         str(found.control or ""), f"{found.share:.0%}",
         found.verdict + f" ({times} races)" * (times > 1),

@@ -15,6 +15,9 @@ class Setting:
     environment: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
     ours: bool = False
+    fewer: float = (
+        1  # times fewer multiplications than windows have, in works that can do with them
+    )
 
     @property
     def channels_last(self) -> bool:
@@ -27,9 +30,11 @@ ALLOCATOR = {  # glibc's: memory once had is kept, as page faults cost more than
     "MALLOC_TOP_PAD_": "268435456",
 }
 CHANNELS_LAST = {"LAYOUT": "channels_last"}
+WINOGRAD = {"BAREGRAD_USE": "conv2d=ladder/winograd"}  # csrc/ladder/conv2d_3_winograd.cpp
 OURS = [
     Setting("kernel", "baregrad_kernels.py", ours=True),
     Setting("Tensor", "baregrad_tensors.py", ours=True),
+    Setting("Winograd", "baregrad_tensors.py", WINOGRAD, ours=True, fewer=4),
 ]
 YARDSTICKS = [
     Setting("NumPy", "numpy.py"),

@@ -54,6 +54,7 @@ class Work:
     rows: int = 0
     every_call: bool = False  # the results of all calls are kept and checked
     most: int = 1000  # calls in a round
+    small_windows: bool = False  # 3x3, next to each other, over 32 planes or more
 
     def __str__(self) -> str:
         return self.name
@@ -119,15 +120,22 @@ def conv2d(windows: Windows, both: bool) -> Work:
     taps = math.prod(map(_taps, (windows.h, windows.w), windows.output, *_axes(windows)))
     flops = 2 * windows.n * windows.o * windows.c * taps
     options = {"stride": stride, "padding": padding}
+    small = kh == 3 and stride == 1 and windows.c >= 32
     if not both:
         check = functools.partial(definitions.conv2d_forward, windows=windows)
         moved, fresh = 4 * (pixels + weights + outputs), 4 * outputs
-        return Work(size, "conv2d_forward", check, inputs, flops, moved, fresh, out, options)
+        return Work(
+            *(size, "conv2d_forward", check, inputs, flops, moved, fresh, out, options),
+            small_windows=small,
+        )
     check = functools.partial(definitions.conv2d_both, windows=windows)
     inputs["dout"] = (out, normal)
     moved, fresh = 8 * (pixels + weights + outputs), 4 * (pixels + weights + outputs)
     name = f"{size}, both ways"
-    return Work(name, "conv2d_both", check, inputs, 3 * flops, moved, fresh, (), options)
+    return Work(
+        *(name, "conv2d_both", check, inputs, 3 * flops, moved, fresh, (), options),
+        small_windows=small,
+    )
 
 
 def _axes(windows: Windows) -> tuple[Shape, Shape, Shape]:
@@ -211,6 +219,7 @@ def step(kind: str, x: Shape, layers: dict[str, Shape], flops: int, most: int) -
         state=state,
         every_call=True,
         most=most,
+        small_windows=kind == "cnn_step",
     )
 
 

@@ -18,6 +18,7 @@ from baregrad.cases.on_device import OnDevice
 from baregrad.cases.window import Windows
 from baregrad.choice import rungs
 from baregrad.cli import ladder, main
+from baregrad.typing import NDArray
 from conftest import SCHEDULES
 from toolchain import compiler
 
@@ -81,23 +82,43 @@ def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: s
             np.testing.assert_array_equal(one, many)
 
 
+def by_winograd(case: Case, arguments: dict[str, Any]) -> tuple[NDArray, bool]:
+    """Its result, and whether it has the bits of that of the kernel in use."""
+    (plain,) = case.run(bg.kernels.cpu, arguments)
+    with bg.use(conv2d="ladder/winograd"):
+        (got,) = case.run(bg.kernels.cpu, arguments)
+    return got, np.array_equal(got, plain)
+
+
 @pytest.mark.parametrize("direction", ["conv2d_forward", "conv2d_backward_input"])
 @pytest.mark.parametrize(
     ("c", "o", "size", "padding"),
-    [(32, 32, (4, 4), (0, 0)), (32, 32, (3, 3), (2, 2)), (33, 40, (9, 14), (2, 1)),
-     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1))],
+    [(128, 128, (4, 4), (0, 0)), (128, 128, (3, 3), (2, 2)), (64, 64, (9, 14), (2, 1)),
+     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1)), (64, 64, (2, 40), (1, 0))],
 )  # fmt: skip
 def test_winograd_is_half_as_wrong_at_most_as_a_sum_of_products_may_be(
     direction: str, c: int, o: int, size: tuple[int, int], padding: tuple[int, int]
 ) -> None:
-    case = conv2d.case(direction, Windows(3, c, *size, (3, 3), o=o, padding=padding))
+    # 17 images: those of a vector of any instruction set, and one more.
+    case = conv2d.case(direction, Windows(17, c, *size, (3, 3), o=o, padding=padding))
     arguments = case.arguments(np.random.default_rng(0))
     (exact,), (bound,) = exact_result(case, arguments), case.bound(arguments)
-    (plain,) = case.run(bg.kernels.cpu, arguments)
-    with bg.use(conv2d="ladder/winograd"):
-        (got,) = case.run(bg.kernels.cpu, arguments)
-    assert not np.array_equal(got, plain)  # so it was not left to the kernel in use
+    got, plain = by_winograd(case, arguments)
+    assert not plain
     assert np.all(np.abs(got - exact) <= bound / 2)
+
+
+@pytest.mark.parametrize(
+    ("direction", "n", "planes", "padding"),
+    [("conv2d_forward", 16, 31, 1), ("conv2d_forward", 16, 127, 2), ("conv2d_forward", 1, 32, 1),
+     ("conv2d_backward_input", 16, 127, 0)],
+)  # fmt: skip
+def test_winograd_leaves_few_products_and_images_to_the_kernel_in_use(
+    direction: str, n: int, planes: int, padding: int
+) -> None:
+    windows = Windows(n, planes, 8, 8, (3, 3), o=planes, padding=(padding, padding))
+    case = conv2d.case(direction, windows)
+    assert by_winograd(case, case.arguments(np.random.default_rng(0)))[1]
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan, 1e20])

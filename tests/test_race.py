@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from baregrad import racing
@@ -250,6 +251,42 @@ def test_the_best_setting_counts_beside_the_control(speeds, verdict: str) -> Non
     assert found.control.value == pytest.approx(1 / 1.01)
     assert found.share == pytest.approx(0.5)
     assert report.lost(made_up(*speeds)) == (verdict == "slower")
+
+
+def test_winograd_has_a_column_and_is_never_what_the_ratio_is_of() -> None:
+    report = module("report")
+    race = made_up(3.0, 2.0)
+    race["contestants"]["Winograd"] = race["contestants"]["kernel"]
+    assert report.figures(race).winograd.value == pytest.approx(2.0)
+    assert report.cells({"work": "conv", "races": [race]})[3] == "500 GFLOP/s, 2.00x"
+    race["contestants"]["Winograd"] = race["contestants"]["NumPy"]
+    found = report.figures(race)
+    assert (found.best, found.ratio.value) == ("NumPy, SkylakeX", pytest.approx(2.0))
+    race["out"]["Winograd"] = "wrong"
+    assert report.figures(race).winograd is None
+    assert report.cells({"work": "conv", "races": [race]})[3] == "refused"
+
+
+@pytest.mark.parametrize(("small", "fewer"), [(True, True), (False, False)])
+def test_who_multiplies_less_races_where_windows_are_small(small: bool, fewer: bool) -> None:
+    race, works = module("race"), module("works")
+    entered: list[str] = []
+
+    class Asked(race.Race):
+        def enter(self, setting: Any) -> None:
+            entered.append(setting.name)
+
+        def run(self, rounds: int) -> dict[str, Any]:
+            return {}
+
+    work = replace(works.TABLE[0], small_windows=small)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(race, "Race", Asked)
+        race.race(work, race.OURS, 1, None)
+    assert ("Winograd" in entered) == fewer
+    small_ones = [work.name for work in works.TABLE if work.small_windows]
+    assert len(small_ones) == 11
+    assert all(name.startswith(("conv 3x3 ", "CNN")) for name in small_ones)
 
 
 def test_a_lost_race_is_run_again_and_the_middle_one_counts(

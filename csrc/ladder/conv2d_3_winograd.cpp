@@ -1,8 +1,10 @@
 // Rung 3: tiles of 4x4 outputs from 36 multiplications instead of 144. F(4x4, 3x3) of Winograd (1980)
 // and of Lavin and Gray (2016): tiles of the input and filters are transformed, 6x6 numbers each;
 // place by place, these are products of filters and planes; and what comes out is transformed to
-// outputs. What is no 3x3 window one pixel apart over 32 planes or more of one group goes on to the
-// kernel in use.
+// outputs. Lanes are images, so that a transform is sums of vectors, and a thread takes some tiles
+// from input to output in its own cache. What is no 3x3 window one pixel apart of one group, sums few
+// products in a corner (32 planes and a pixel of padding give 128) or has too few images to fill half
+// of the lanes goes on to the kernel in use.
 #include "../kernels.h"
 #include "threads.h"
 #include "vector.h"
@@ -11,11 +13,16 @@ namespace {
 
 using namespace baregrad;
 
-Kernels package;  // the table in use, whose gemm multiplies
+Kernels package;  // the table in use
 
 constexpr int64_t kOut = 4, kIn = 6, kPlaces = kIn * kIn;  // pixels of a tile along an axis
-constexpr int64_t kLeastPlanes = 32;
-constexpr int64_t kBlockFloats = 1 << 21;  // of transformed tiles at a time: 8 MiB, a last cache
+constexpr int64_t kLeastTerms = 128;
+// Sums of filters times tiles that registers hold: see rung 6 of GEMM.
+constexpr int kRows = kLanes == 16 ? 14 : kLanes == 8 ? 6 : 4, kVectors = 2;
+constexpr int64_t kWide = kVectors * kLanes;
+// Of transformed tiles that a thread works with: 600 KiB, most of a second-level cache, and 8 at most.
+constexpr int64_t kTaskFloats = 150 << 10, kTaskTiles = 8;
+constexpr int64_t kRooms = 32;  // and threads, at most
 
 // x (n, planes, h, w) -> out (n, rows, oh, ow) by 3x3 filters. Forward, or back from outputs to
 // inputs: that is a convolution, too, by filters turned by 180 degrees, with 2 - padding of padding.
@@ -23,17 +30,26 @@ struct Plan {
   int64_t n, planes, h, w, rows, oh, ow, pad_h, pad_w;
   bool back;
 
+  int64_t groups() const { return divide_up(n, kLanes); }  // of images
+  int64_t down() const { return divide_up(oh, kOut); }
   int64_t across() const { return divide_up(ow, kOut); }
-  int64_t tiles() const { return n * divide_up(oh, kOut) * across(); }
-  int64_t block() const {
-    const int64_t tiles_at_once = kBlockFloats / (kPlaces * (planes + rows));
-    return round_up(least(tiles(), tiles_at_once > 64 ? tiles_at_once : 64), kLanes);
+  // Tiles of a task, neighbours in a row, by pairs.
+  int64_t chunk() const {
+    const int64_t pairs = least(kTaskTiles, kTaskFloats / (kPlaces * planes * kLanes)) / kVectors;
+    return least(round_up(across(), kVectors), (pairs > 1 ? pairs : 1) * kVectors);
   }
-  int64_t filter_floats() const { return kPlaces * rows * planes; }
-  GemmSize product() const { return {kPlaces, rows, block(), planes}; }
+  int64_t tasks() const { return groups() * down() * divide_up(across(), chunk()); }
+
+  int64_t height() const { return divide_up(rows, divide_up(rows, kRows)); }
+  // Filters (rows / height, 36, planes, height); tiles (chunk / kVectors, 36, planes, kWide), the
+  // places not a power of two apart, where their lines would evict each other.
+  int64_t filter_floats() const { return kPlaces * round_up(rows, height()) * planes; }
+  int64_t place() const { return planes * kWide + kLanes; }
+  int64_t tile_floats() const { return divide_up(chunk(), kVectors) * kPlaces * place(); }
+  int64_t room() const { return tile_floats() + kPlaces * kRows * kWide; }
   int64_t workspace() const {
-    const int64_t floats = round_up(filter_floats(), 16) + kPlaces * (planes + rows) * block();
-    return floats * int64_t(sizeof(float)) + package.gemm_workspace(product());
+    const int64_t rooms = least(tasks(), kRooms) * room();
+    return (round_up(filter_floats(), kLanes) + rooms) * int64_t(sizeof(float));
   }
 };
 
@@ -42,23 +58,24 @@ Plan plan(const Conv2dSize& s, bool back) {
   return {s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.pad_h, s.pad_w, false};
 }
 
-// Errors are those of a whole tile: with fewer planes, an output at the edge that sums few products
-// would be further off than these may.
+// Errors are those of a whole tile: an output in a corner, which sums the fewest products, would be
+// further off than those may be if these were few.
 bool suits(const Conv2dSize& s, bool back) {
-  const bool small = s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1;
-  return small && s.dilation_h == 1 && s.dilation_w == 1 && s.pad_h <= 2 && s.pad_w <= 2 &&
-         s.groups == 1 && (back ? s.o : s.c) >= kLeastPlanes && s.n * s.h * s.w > 0;
+  if (s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 || s.groups != 1) return false;
+  if (s.dilation_h != 1 || s.dilation_w != 1 || s.pad_h > 2 || s.pad_w > 2) return false;
+  const Plan p = plan(s, back);
+  const int64_t cells = least(3 - p.pad_h, p.h) * least(3 - p.pad_w, p.w);
+  return p.planes * cells >= kLeastTerms && p.rows * p.oh * p.ow > 0 &&
+         2 * p.n >= round_up(p.n, kLanes);
 }
 
 // Whether sums and differences of them, times 100, are finite as well: an infinity would become NaN.
+constexpr float kModerate = 0x1p50f;
+
 bool is_moderate(const float* x, int64_t n) {
-  bool moderate = true;
-  parallel_for(n, 1 << 16, [&](int64_t begin, int64_t end) {
-    int64_t large = 0;
-    for (int64_t i = begin; i < end; ++i) large += !(__builtin_fabsf(x[i]) < 0x1p50f);
-    if (large > 0) __atomic_store_n(&moderate, false, __ATOMIC_RELAXED);
-  });
-  return moderate;
+  int64_t large = 0;
+  for (int64_t i = 0; i < n; ++i) large += !(__builtin_fabsf(x[i]) < kModerate);
+  return large == 0;
 }
 
 // Along one axis 4 outputs of 3 taps g are A' (G g * B' d), of 6 inputs d, * place by place, with
@@ -80,16 +97,16 @@ void transform_filter(const Vec* g, int64_t step, Vec* to, int64_t to_step) {
   to[5 * to_step] = g[2 * step];
 }
 
-void transform_tile(Vec* d, int64_t step) {
+void transform_tile(const Vec* d, int64_t step, Vec* to, int64_t to_step) {
   const Vec d0 = d[0], d1 = d[step], d2 = d[2 * step];
   const Vec d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
   const Vec even = d4 - 4 * d2, odd = d3 - 4 * d1, near = d4 - d2, far = 2 * (d3 - d1);
-  d[0] = 4 * d0 - 5 * d2 + d4;
-  d[step] = even + odd;
-  d[2 * step] = even - odd;
-  d[3 * step] = near + far;
-  d[4 * step] = near - far;
-  d[5 * step] = 4 * d1 - 5 * d3 + d5;
+  to[0] = 4 * d0 - 5 * d2 + d4;
+  to[to_step] = even + odd;
+  to[2 * to_step] = even - odd;
+  to[3 * to_step] = near + far;
+  to[4 * to_step] = near - far;
+  to[5 * to_step] = 4 * d1 - 5 * d3 + d5;
 }
 
 void transform_back(Vec* m, int64_t step) {
@@ -101,111 +118,197 @@ void transform_back(Vec* m, int64_t step) {
   m[3 * step] = difference + 8 * apart + m[5 * step];
 }
 
-// weight (o, c, 3, 3) -> filters (36, rows, planes)
+// weight (o, c, 3, 3) -> filters
 void transform_filters(const Plan& p, const float* weight, float* filters) {
-  parallel_for(p.rows, 1, [=, &p](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t q = 0; q < p.planes; q += kLanes) {
-        const int64_t lanes = least(kLanes, p.planes - q);
-        Vec g[9] = {}, half[3 * kIn], whole[kPlaces];
-        for (int64_t l = 0; l < lanes; ++l) {
-          const int64_t filter = p.back ? (q + l) * p.rows + row : row * p.planes + q + l;
-          for (int64_t i = 0; i < 9; ++i) g[i][l] = weight[9 * filter + (p.back ? 8 - i : i)];
-        }
-        for (int64_t j = 0; j < 3; ++j) transform_filter(g + j, 3, half + j, 3);
-        for (int64_t i = 0; i < kIn; ++i) transform_filter(half + 3 * i, 1, whole + kIn * i, 1);
-        for (int64_t place = 0; place < kPlaces; ++place)
-          store_n(filters + (place * p.rows + row) * p.planes + q, whole[place], lanes);
-      }
-  });
-}
-
-// Tiles from `first` on of x (n, planes, h, w) -> tiles (36, planes, block)
-void transform_tiles(const Plan& p, const float* x, int64_t first, float* tiles) {
-  const int64_t block = p.block(), groups = block / kLanes, down = divide_up(p.oh, kOut);
-  parallel_for(p.planes * groups, 8, [=, &p](int64_t begin, int64_t end) {
+  const int64_t height = p.height();
+  parallel_for(divide_up(p.rows, height) * p.planes, 16, [=, &p](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
-      const int64_t plane = t / groups, group = t % groups * kLanes;
-      Vec d[kPlaces] = {};
-      for (int64_t l = 0; l < least(kLanes, p.tiles() - first - group); ++l) {
-        const int64_t tile = first + group + l, image = tile / p.across() / down;
-        const int64_t y0 = tile / p.across() % down * kOut - p.pad_h;
-        const int64_t x0 = tile % p.across() * kOut - p.pad_w;
-        const float* from = x + (image * p.planes + plane) * p.h * p.w;
-        if (y0 >= 0 && x0 >= 0 && y0 + kIn <= p.h && x0 + kIn <= p.w) {
-          for (int64_t i = 0; i < kIn; ++i)
-            for (int64_t j = 0; j < kIn; ++j) d[i * kIn + j][l] = from[(y0 + i) * p.w + x0 + j];
-          continue;
-        }
-        for (int64_t i = y0 < 0 ? -y0 : 0; i < least(kIn, p.h - y0); ++i)
-          for (int64_t j = x0 < 0 ? -x0 : 0; j < least(kIn, p.w - x0); ++j)
-            d[i * kIn + j][l] = from[(y0 + i) * p.w + x0 + j];
+      const int64_t block = t / p.planes, first = block * height, q = t % p.planes;
+      Vec g[9] = {}, half[3 * kIn], whole[kPlaces];
+      for (int64_t l = 0; l < least(height, p.rows - first); ++l) {
+        const int64_t filter = p.back ? q * p.rows + first + l : (first + l) * p.planes + q;
+        for (int64_t i = 0; i < 9; ++i) g[i][l] = weight[9 * filter + (p.back ? 8 - i : i)];
       }
-      for (int64_t j = 0; j < kIn; ++j) transform_tile(d + j, kIn);
-      for (int64_t i = 0; i < kIn; ++i) transform_tile(d + i * kIn, 1);
+      for (int64_t j = 0; j < 3; ++j) transform_filter(g + j, 3, half + j, 3);
+      for (int64_t i = 0; i < kIn; ++i) transform_filter(half + 3 * i, 1, whole + kIn * i, 1);
       for (int64_t place = 0; place < kPlaces; ++place)
-        store(tiles + (place * p.planes + plane) * block + group, d[place]);
+        store_n(filters + ((block * kPlaces + place) * p.planes + q) * height, whole[place],
+                height);
     }
   });
 }
 
-// sums (36, rows, block) of tiles from `first` on -> out (n, rows, oh, ow)
-void transform_sums(const Plan& p, const float* sums, const float* bias, int64_t first,
-                    float* out) {
-  const int64_t block = p.block(), groups = block / kLanes, down = divide_up(p.oh, kOut);
-  parallel_for(p.rows * groups, 8, [=, &p](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t) {
-      const int64_t row = t / groups, group = t % groups * kLanes;
-      Vec m[kPlaces];
-      for (int64_t place = 0; place < kPlaces; ++place)
-        m[place] = load(sums + (place * p.rows + row) * block + group);
-      for (int64_t j = 0; j < kIn; ++j) transform_back(m + j, kIn);
-      for (int64_t i = 0; i < kOut; ++i) transform_back(m + i * kIn, 1);
-      for (int64_t l = 0; l < least(kLanes, p.tiles() - first - group); ++l) {
-        const int64_t tile = first + group + l, image = tile / p.across() / down;
-        const int64_t y0 = tile / p.across() % down * kOut, x0 = tile % p.across() * kOut;
-        float* to = out + ((image * p.rows + row) * p.oh + y0) * p.ow + x0;
-        for (int64_t i = 0; i < least(kOut, p.oh - y0); ++i)
-          for (int64_t j = 0; j < least(kOut, p.ow - x0); ++j)
-            to[i * p.ow + j] = m[i * kIn + j][l] + (bias ? bias[row] : 0);
-      }
-    }
-  });
-}
+// Which tiles of which images a task takes.
+struct Task {
+  int64_t first, images, y, x, count;  // the first image, and the first of `count` tiles
 
-void convolve(const Plan& p, const float* x, const float* weight, const float* bias, float* out,
-              void* scratch) {
-  const int64_t block = p.block();
-  float* filters = static_cast<float*>(scratch);
-  float* tiles = filters + round_up(p.filter_floats(), 16);
-  float* sums = tiles + kPlaces * p.planes * block;
-  transform_filters(p, weight, filters);
-  for (int64_t first = 0; first < p.tiles(); first += block) {
-    transform_tiles(p, x, first, tiles);
-    package.gemm({filters, p.rows * p.planes, p.planes, 1}, {tiles, p.planes * block, block, 1},
-                 nullptr, {sums, p.rows * block, block, 1}, p.product(), 1, 0,
-                 sums + kPlaces * p.rows * block);
-    transform_sums(p, sums, bias, first, out);
+  Task(const Plan& p, int64_t number) {
+    const int64_t chunks = divide_up(p.across(), p.chunk()), group = number / chunks / p.down();
+    first = group * kLanes, images = least(kLanes, p.n - first);
+    y = number / chunks % p.down(), x = number % chunks * p.chunk();
+    count = least(p.chunk(), p.across() - x);
   }
+};
+
+// Pixels [x, x + columns) of a row of w in each image -> to (columns, images), 0 outside
+void stack_row(const float* const* row, int64_t w, int64_t x, int64_t columns, Vec* to) {
+  const int64_t begin = least(columns, x < 0 ? -x : 0), end = least(columns, w - x);
+  for (int64_t c = 0; c < begin; ++c) to[c] = Vec{};
+  for (int64_t c = end; c < columns; ++c) to[c] = Vec{};
+  if (end - begin < 4) {
+    for (int64_t c = begin; c < end; ++c)
+      for (int64_t l = 0; l < kLanes; ++l) to[c][l] = row[l][x + c];
+    return;
+  }
+  for (int64_t next = begin; next < end; next += 4) {
+    const int64_t c = least(next, end - 4);  // the last may be some of those before again
+    for (int64_t l = 0; l < kLanes; l += 4) {
+      const float* const four[] = {row[l] + x + c, row[l + 1] + x + c, row[l + 2] + x + c,
+                                   row[l + 3] + x + c};
+      transpose_4x4(four, reinterpret_cast<float*>(to + c) + l, kLanes);
+    }
+  }
+}
+
+// The tiles of a task, of x (n, planes, h, w) -> tiles; whether all that they see is moderate.
+bool transform_tiles(const Plan& p, const Task& task, const float* x, float* tiles) {
+  const int64_t columns = kOut * task.count + kIn - kOut;
+  auto moderate = Vec{} == Vec{};
+  for (int64_t q = 0; q < p.planes; ++q) {
+    Vec d[kIn * (kOut * kTaskTiles + kIn - kOut)];
+    for (int64_t i = 0; i < kIn; ++i) {
+      const int64_t y = kOut * task.y - p.pad_h + i;
+      const float* row[kLanes];  // beyond the last image its own again
+      for (int64_t l = 0; l < kLanes; ++l)
+        row[l] =
+            x + ((task.first + least(l, task.images - 1)) * p.planes + q) * p.h * p.w + y * p.w;
+      Vec* to = d + i * columns;
+      if (y >= 0 && y < p.h)
+        stack_row(row, p.w, kOut * task.x - p.pad_w, columns, to);
+      else
+        for (int64_t c = 0; c < columns; ++c) to[c] = Vec{};
+      for (int64_t c = 0; c < columns; ++c) moderate &= (to[c] < kModerate) & (to[c] > -kModerate);
+    }
+    for (int64_t c = 0; c < columns; ++c) transform_tile(d + c, columns, d + c, columns);
+    for (int64_t t = 0; t < task.count; ++t) {
+      float* to = tiles + t / kVectors * kPlaces * p.place() + q * kWide + t % kVectors * kLanes;
+      for (int64_t i = 0; i < kIn; ++i) {
+        Vec whole[kIn];
+        transform_tile(d + i * columns + kOut * t, 1, whole, 1);
+        for (int64_t j = 0; j < kIn; ++j) store(to + (i * kIn + j) * p.place(), whole[j]);
+      }
+    }
+  }
+  for (int64_t l = 0; l < kLanes; ++l)
+    if (!moderate[l]) return false;
+  return true;
+}
+
+// filters (planes, Rows), tiles (planes, kWide) -> sums (Rows, kVectors, 36), one place of them
+template <int Rows, int Vectors>
+void multiply(const float* filters, const float* tiles, int64_t planes, Vec* sums) {
+  Vec sum[Rows][Vectors] = {};
+  for (int64_t q = 0; q < planes; ++q, filters += Rows, tiles += kWide) {
+    Vec tile[Vectors];
+#pragma GCC unroll 2
+    for (int j = 0; j < Vectors; ++j) tile[j] = load(tiles + j * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 2
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += filters[i] * tile[j];
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < Vectors; ++j) sums[(i * kVectors + j) * kPlaces] = sum[i][j];
+}
+
+template <int Rows = kRows>
+void multiply_places(int64_t height, int64_t vectors, const float* filters, const float* tiles,
+                     const Plan& p, Vec* sums) {
+  if constexpr (Rows > 1)
+    if (height < Rows) return multiply_places<Rows - 1>(height, vectors, filters, tiles, p, sums);
+  for (int64_t place = 0; place < kPlaces; ++place, filters += p.planes * Rows, tiles += p.place())
+    if (vectors == kVectors)
+      multiply<Rows, kVectors>(filters, tiles, p.planes, sums + place);
+    else
+      multiply<Rows, 1>(filters, tiles, p.planes, sums + place);
+}
+
+// The sums (36,) of a tile at y, x, in lanes of images -> outputs (4, 4) of each, or those there are
+void transform_sums(Vec* m, float bias, const Plan& p, const Task& task, int64_t y, int64_t x,
+                    float* out) {
+  for (int64_t j = 0; j < kIn; ++j) transform_back(m + j, kIn);
+  const int64_t image = p.rows * p.oh * p.ow, columns = least(kOut, p.ow - x);
+  out += y * p.ow + x;
+  for (int64_t i = 0; i < least(kOut, p.oh - y); ++i, out += p.ow) {
+    Vec* line = m + i * kIn;
+    transform_back(line, 1);
+    for (int64_t j = 0; j < kOut; ++j) line[j] += bias;
+    const float* from = reinterpret_cast<const float*>(line);
+    for (int64_t l = 0; l < task.images; l += 4, from += 4) {
+      float* to = out + l * image;
+      if (columns == kOut && l + 4 <= task.images) {
+        const float* const four[] = {from, from + kLanes, from + 2 * kLanes, from + 3 * kLanes};
+        transpose_4x4(four, to, image);
+      } else {
+        for (int64_t k = 0; k < least(4, task.images - l); ++k)
+          for (int64_t j = 0; j < columns; ++j) to[k * image + j] = from[j * kLanes + k];
+      }
+    }
+  }
+}
+
+// One task, from its tiles to its outputs. Whether all of its inputs are moderate.
+bool convolve_tiles(const Plan& p, const Task& task, const float* x, const float* filters,
+                    const float* bias, float* out, float* room) {
+  const int64_t height = p.height();
+  Vec* sums = reinterpret_cast<Vec*>(room);
+  float* tiles = room + kPlaces * kRows * kWide;
+  if (!transform_tiles(p, task, x, tiles)) return false;
+  for (int64_t first = 0; first < p.rows; first += height, filters += kPlaces * p.planes * height)
+    for (int64_t t = 0; t < task.count; t += kVectors) {
+      const int64_t vectors = least(kVectors, task.count - t);
+      multiply_places(height, vectors, filters, tiles + t / kVectors * kPlaces * p.place(), p,
+                      sums);
+      for (int64_t i = 0; i < least(height, p.rows - first); ++i)
+        for (int64_t j = 0; j < vectors; ++j)
+          transform_sums(sums + (i * kVectors + j) * kPlaces, bias ? bias[first + i] : 0, p, task,
+                         kOut * task.y, kOut * (task.x + t + j),
+                         out + (task.first * p.rows + first + i) * p.oh * p.ow);
+    }
+  return true;
+}
+
+// False, and nothing that can be used, where a number is not moderate.
+bool convolve(const Plan& p, const float* x, const float* weight, const float* bias, float* out,
+              void* scratch) {
+  if (!is_moderate(weight, p.rows * p.planes * 9)) return false;
+  float* filters = static_cast<float*>(scratch);
+  float* rooms = filters + round_up(p.filter_floats(), kLanes);
+  transform_filters(p, weight, filters);
+  const int64_t parts = least(p.tasks(), kRooms);
+  bool moderate = true;
+  // A thread takes the room of its first part for all of them: it stays in its cache.
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = p.tasks() * begin / parts; task < p.tasks() * end / parts; ++task)
+      if (!convolve_tiles(p, Task(p, task), x, filters, bias, out, rooms + begin * p.room()))
+        __atomic_store_n(&moderate, false, __ATOMIC_RELAXED);
+  });
+  return moderate;
 }
 
 // x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow)
 void forward(const float* x, const float* weight, const float* bias, float* out, Conv2dSize s,
              void* scratch) {
-  if (suits(s, false) && is_moderate(x, s.n * s.c * s.h * s.w) &&
-      is_moderate(weight, s.o * s.c * 9))
-    convolve(plan(s, false), x, weight, bias, out, scratch);
-  else
+  if (!suits(s, false) || !convolve(plan(s, false), x, weight, bias, out, scratch))
     package.conv2d_forward(x, weight, bias, out, s, scratch);
 }
 
 // dout (n, o, oh, ow), weight (o, c / groups, kh, kw) -> dx (n, c, h, w)
 void backward_input(const float* dout, const float* weight, float* dx, Conv2dSize s,
                     void* scratch) {
-  if (suits(s, true) && is_moderate(dout, s.n * s.o * s.oh * s.ow) &&
-      is_moderate(weight, s.o * s.c * 9))
-    convolve(plan(s, true), dout, weight, nullptr, dx, scratch);
-  else
+  if (!suits(s, true) || !convolve(plan(s, true), dout, weight, nullptr, dx, scratch))
     package.conv2d_backward_input(dout, weight, dx, s, scratch);
 }
 

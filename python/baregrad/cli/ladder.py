@@ -48,7 +48,7 @@ LADDERS = {
     "gemm": _Sizes(
         "m n k", (1024, 1024, 1024), (128, 128, 128), lambda *size: [OPS["gemm"].case(*size)]
     ),
-    "conv2d": _Sizes("n c h w o", (8, 64, 28, 28, 64), (2, 16, 14, 14, 32), _convolutions),
+    "conv2d": _Sizes("n c h w o", (16, 64, 28, 28, 64), (2, 16, 14, 14, 32), _convolutions),
     "softmax_xent": _Sizes(
         "n c", (8192, 1000), (256, 1000), lambda *size: [OPS["softmax_xent"].forward(*size)]
     ),
