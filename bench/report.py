@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 README = HERE / "README.md"
 BEGIN, END = "<!-- bench/race.py: begin -->", "<!-- bench/race.py: end -->"
 RACED = ("csrc", "python", "bench/*.py", "bench/contestants", ":!csrc/ladder/README.md")
-OURS = ("kernel", "Tensor", "Winograd")  # what is compared: the first that does all of a work
+COMPARED = ("kernel", "Tensor")  # the first that does all of a work
+OURS = (*COMPARED, "Winograd")
 ABSENT = "does no "  # begins why somebody does not take part, which is no refusal
 BALANCE = 8.0  # flops for each byte, from which a work is said in GFLOP/s
 AGAIN = " again"  # ends the name of the yardstick that races against itself
@@ -81,7 +82,7 @@ def figures(race: dict[str, Any]) -> Figures:
     file = {name: contestant["file"] for name, contestant in race["contestants"].items()}
     fair = [n for n in seconds if n not in race["out"]]
     theirs = [n for n in fair if n not in OURS and not n.endswith(AGAIN)]
-    ours = next((n for n in OURS if n in fair), None)
+    ours = next((n for n in COMPARED if n in fair), None)
     best = min(theirs, key=seconds.__getitem__, default=None)
     plain = [n for n in theirs if not race["contestants"][n]["environment"]]
     installed = next((n for n in plain if best and file[n] == file[best]), None)

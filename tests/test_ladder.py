@@ -93,8 +93,8 @@ def by_winograd(case: Case, arguments: dict[str, Any]) -> tuple[NDArray, bool]:
 @pytest.mark.parametrize("direction", ["conv2d_forward", "conv2d_backward_input"])
 @pytest.mark.parametrize(
     ("c", "o", "size", "padding"),
-    [(128, 128, (4, 4), (0, 0)), (128, 128, (3, 3), (2, 2)), (64, 64, (9, 14), (2, 1)),
-     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1)), (64, 64, (2, 40), (1, 0))],
+    [(128, 128, (6, 6), (0, 0)), (128, 128, (4, 4), (2, 2)), (64, 64, (9, 14), (2, 1)),
+     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1)), (64, 64, (4, 40), (1, 0))],
 )  # fmt: skip
 def test_winograd_is_half_as_wrong_at_most_as_a_sum_of_products_may_be(
     direction: str, c: int, o: int, size: tuple[int, int], padding: tuple[int, int]
@@ -109,16 +109,33 @@ def test_winograd_is_half_as_wrong_at_most_as_a_sum_of_products_may_be(
 
 
 @pytest.mark.parametrize(
-    ("direction", "n", "planes", "padding"),
-    [("conv2d_forward", 16, 31, 1), ("conv2d_forward", 16, 127, 2), ("conv2d_forward", 1, 32, 1),
-     ("conv2d_backward_input", 16, 127, 0)],
+    ("direction", "n", "c", "o", "side", "padding"),
+    [("conv2d_forward", 16, 31, 32, 8, 1), ("conv2d_forward", 16, 127, 32, 8, 2),
+     ("conv2d_backward_input", 16, 32, 127, 8, 0), ("conv2d_forward", 1, 32, 32, 8, 1),
+     ("conv2d_forward", 16, 32, 7, 8, 1), ("conv2d_backward_input", 16, 7, 32, 8, 1),
+     ("conv2d_forward", 16, 32, 32, 5, 1)],
 )  # fmt: skip
-def test_winograd_leaves_few_products_and_images_to_the_kernel_in_use(
-    direction: str, n: int, planes: int, padding: int
+def test_winograd_leaves_what_is_too_small_for_it_to_the_kernel_in_use(
+    direction: str, n: int, c: int, o: int, side: int, padding: int
 ) -> None:
-    windows = Windows(n, planes, 8, 8, (3, 3), o=planes, padding=(padding, padding))
+    windows = Windows(n, c, side, side, (3, 3), o=o, padding=(padding, padding))
     case = conv2d.case(direction, windows)
     assert by_winograd(case, case.arguments(np.random.default_rng(0)))[1]
+
+
+@pytest.mark.parametrize("value", [1e2, 1e4, 1e8, 5e14])
+def test_winograd_is_off_by_a_share_of_the_largest_number_of_a_tile(value: float) -> None:
+    case = conv2d.case("conv2d_forward", Windows(16, 64, 9, 9, (3, 3), o=16, padding=(1, 1)))
+    arguments = case.arguments(np.random.default_rng(0))
+    arguments["x"][5, 3, 4, 4] = value
+    (exact,) = exact_result(case, arguments)
+    got, plain = by_winograd(case, arguments)
+    assert not plain
+    largest = np.broadcast_to(np.abs(arguments["x"]).max((2, 3), keepdims=True), (16, 64, 9, 9))
+    (bound,) = case.bound({**arguments, "x": largest.astype(np.float32)})
+    assert np.all(np.abs(got - exact) <= bound / 2)
+    if value > 1e3:  # and by more than a sum of products may be where these are small
+        assert np.any(np.abs(got - exact) > case.bound(arguments)[0])
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan, 1e20])
@@ -162,6 +179,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "_SECONDS", 0.0)
     for op in ladder.LADDERS:
         monkeypatch.setattr(OPS[op], "tests", OPS[op].tests[20:22])
+
+
+def test_calls_of_a_microsecond_are_timed_as_long_as_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter(range(10**9))
+    monkeypatch.setattr(ladder.time, "perf_counter", lambda: next(clock) / 1e6)
+    monkeypatch.setattr(ladder, "_SECONDS", 0.1)
+    assert ladder._timed(OPS["gemm"].case(1, 1, 1)) == pytest.approx(1e-6)
+    assert next(clock) == pytest.approx(200_000, rel=0.01)  # two looks at it for each call
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,9 @@ def test_winograd_has_a_column_and_is_never_what_the_ratio_is_of() -> None:
     race["contestants"]["Winograd"] = race["contestants"]["NumPy"]
     found = report.figures(race)
     assert (found.best, found.ratio.value) == ("NumPy, SkylakeX", pytest.approx(2.0))
-    race["out"]["Winograd"] = "wrong"
+    race["out"] |= {"kernel": "wrong"}
+    assert report.figures(race).ratio is None
+    race["out"] = {"Winograd": "wrong"}
     assert report.figures(race).winograd is None
     assert report.cells({"work": "conv", "races": [race]})[3] == "refused"
 

@@ -2,9 +2,10 @@
 // and of Lavin and Gray (2016): tiles of the input and filters are transformed, 6x6 numbers each;
 // place by place, these are products of filters and planes; and what comes out is transformed to
 // outputs. Lanes are images, so that a transform is sums of vectors, and a thread takes some tiles
-// from input to output in its own cache. What is no 3x3 window one pixel apart of one group, sums few
-// products in a corner (32 planes and a pixel of padding give 128) or has too few images to fill half
-// of the lanes goes on to the kernel in use.
+// from input to output in its own cache. Numbers of a tile are added up before they are multiplied, and
+// by factors of up to 8 after: a small output beside a large number of its tile is off by a share of
+// that number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`),
+// goes on to the kernel in use.
 #include "../kernels.h"
 #include "threads.h"
 #include "vector.h"
@@ -16,7 +17,8 @@ using namespace baregrad;
 Kernels package;  // the table in use
 
 constexpr int64_t kOut = 4, kIn = 6, kPlaces = kIn * kIn;  // pixels of a tile along an axis
-constexpr int64_t kLeastTerms = 128;
+constexpr int64_t kLeastTerms = 128;                       // of an output in a corner
+constexpr int64_t kLeastRows = 8;                          // that share the transforms of a tile
 // Sums of filters times tiles that registers hold: see rung 6 of GEMM.
 constexpr int kRows = kLanes == 16 ? 14 : kLanes == 8 ? 6 : 4, kVectors = 2;
 constexpr int64_t kWide = kVectors * kLanes;
@@ -59,17 +61,19 @@ Plan plan(const Conv2dSize& s, bool back) {
 }
 
 // Errors are those of a whole tile: an output in a corner, which sums the fewest products, would be
-// further off than those may be if these were few.
+// further off than those may be if these were few. And tiles have to save half of the multiplications,
+// in at least half of the lanes.
 bool suits(const Conv2dSize& s, bool back) {
   if (s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 || s.groups != 1) return false;
   if (s.dilation_h != 1 || s.dilation_w != 1 || s.pad_h > 2 || s.pad_w > 2) return false;
   const Plan p = plan(s, back);
   const int64_t cells = least(3 - p.pad_h, p.h) * least(3 - p.pad_w, p.w);
-  return p.planes * cells >= kLeastTerms && p.rows * p.oh * p.ow > 0 &&
-         2 * p.n >= round_up(p.n, kLanes);
+  return p.planes * cells >= kLeastTerms && p.rows >= kLeastRows && p.oh * p.ow > 0 &&
+         9 * p.oh * p.ow >= 2 * kPlaces * p.down() * p.across() && 2 * p.n >= round_up(p.n, kLanes);
 }
 
-// Whether sums and differences of them, times 100, are finite as well: an infinity would become NaN.
+// Below it no sum on the way, of products of two of them and 2^20 times as large at most, is infinite:
+// infinities would become NaN.
 constexpr float kModerate = 0x1p50f;
 
 bool is_moderate(const float* x, int64_t n) {
@@ -178,15 +182,17 @@ bool transform_tiles(const Plan& p, const Task& task, const float* x, float* til
     Vec d[kIn * (kOut * kTaskTiles + kIn - kOut)];
     for (int64_t i = 0; i < kIn; ++i) {
       const int64_t y = kOut * task.y - p.pad_h + i;
-      const float* row[kLanes];  // beyond the last image its own again
-      for (int64_t l = 0; l < kLanes; ++l)
-        row[l] =
-            x + ((task.first + least(l, task.images - 1)) * p.planes + q) * p.h * p.w + y * p.w;
       Vec* to = d + i * columns;
-      if (y >= 0 && y < p.h)
-        stack_row(row, p.w, kOut * task.x - p.pad_w, columns, to);
-      else
+      if (y < 0 || y >= p.h) {
         for (int64_t c = 0; c < columns; ++c) to[c] = Vec{};
+        continue;
+      }
+      const float* row[kLanes];  // beyond the last image its own again
+      for (int64_t l = 0; l < kLanes; ++l) {
+        const int64_t image = task.first + least(l, task.images - 1);
+        row[l] = x + ((image * p.planes + q) * p.h + y) * p.w;
+      }
+      stack_row(row, p.w, kOut * task.x - p.pad_w, columns, to);
       for (int64_t c = 0; c < columns; ++c) moderate &= (to[c] < kModerate) & (to[c] > -kModerate);
     }
     for (int64_t c = 0; c < columns; ++c) transform_tile(d + c, columns, d + c, columns);

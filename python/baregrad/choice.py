@@ -96,6 +96,7 @@ def use(*specs: str, **entries: str) -> Chosen:
     use("reference")            NumPy arrays run through the NumPy definitions; "cpu" undoes it
     use(isa="avx2")             the CPU kernels compiled for this instruction set
     use(gemm="ladder/naive")    one op's rung of the teaching ladder, on every backend that has it
+    use(conv2d="ladder/winograd")  the fastest for 3x3 filters, for larger errors (csrc/ladder/README.md)
     use("my_gemm.cpp")          your own for the CPU: compiled, checked on the cases of its op, used
     use("my_gemm.cu")           your own for devices: for "cuda" by nvcc, when that is in use
     use(gemm="./my_gemm.so")    the same, compiled before, unchecked: it exports baregrad_plugin

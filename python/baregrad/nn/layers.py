@@ -63,8 +63,8 @@ class Conv2d(Module):
                     f"[Conv2d] groups is {groups}, expected a divisor of {name}, {channels}"
                 )
         window = pair("Conv2d", "kernel_size", kernel_size)
-        pair("Conv2d", "stride", stride), pair("Conv2d", "dilation", dilation)
-        width("Conv2d", padding)
+        pair("Conv2d", "dilation", dilation)
+        width("Conv2d", padding, pair("Conv2d", "stride", stride))
         fan_in = in_channels // groups * math.prod(window)
         self.weight = _uniform(fan_in, out_channels, in_channels // groups, *window)
         self.bias = _uniform(fan_in, out_channels) if bias else None

@@ -65,14 +65,16 @@ def pair(op: str, name: str, value: Pair, least: int = 1) -> tuple[int, ...]:
     return found
 
 
-def width(op: str, padding: Pair | str) -> str | tuple[int, ...]:
-    """padding, if it is 'same' or 'valid', else as a pair of widths."""
+def width(op: str, padding: Pair | str, stride: tuple[int, ...]) -> str | tuple[int, ...]:
+    """padding, if it is 'valid' or, with stride 1, 'same', else as a pair of widths."""
     if not isinstance(padding, str):
         return pair(op, "padding", padding, 0)
     if padding not in ("same", "valid"):
         raise ValueError(
             f"[{op}] padding is {padding!r}, expected an integer or two, 'same' or 'valid'"
         )
+    if padding == "same" and stride != (1, 1):
+        raise ValueError(f"[{op}] stride is {stride}, expected 1 with padding 'same'")
     return padding
 
 
@@ -101,9 +103,9 @@ def conv2d(
             f"a weight of shape {weight.shape}"
         )
     step, apart = pair("conv2d", "stride", stride), pair("conv2d", "dilation", dilation)
-    border = width("conv2d", padding)
+    border = width("conv2d", padding, step)
     if isinstance(border, str):
-        x, border = _named_padding(x, weight, step, border, apart)
+        x, border = _named_padding(x, weight, border, apart)
     options = {"stride": step, "padding": border, "dilation": apart, "groups": groups}
     within, biases = fused(activation, bias), [] if bias is None else [bias]
     out = Conv2d.apply(x, weight, *biases, **options, activation=within)
@@ -111,12 +113,10 @@ def conv2d(
 
 
 def _named_padding(
-    x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: str, dilation: tuple[int, ...]
+    x: Tensor, weight: Tensor, padding: str, dilation: tuple[int, ...]
 ) -> tuple[Tensor, tuple[int, ...]]:
     """x, and the width around it: an even window needs one row more below than above."""
     if padding == "valid":
         return x, (0, 0)
-    if stride != (1, 1):
-        raise ValueError(f"[conv2d] stride is {stride}, expected 1 with padding 'same'")
     high, wide = (d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True))
     return pad(x, (0, wide % 2, 0, high % 2)), (high // 2, wide // 2)
