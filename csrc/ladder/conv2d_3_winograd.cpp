@@ -1,14 +1,15 @@
 // Rung 3: tiles of 4x4 outputs from 36 multiplications instead of 144. F(4x4, 3x3) of Winograd (1980)
-// and of Lavin and Gray (2016): tiles of the input and filters are transformed, 6x6 numbers each;
-// place by place, these are products of filters and planes; and what comes out is transformed to
-// outputs. Lanes are images, so that a transform is sums of vectors, and a thread takes some tiles
-// from input to output in its own cache. Numbers of a tile are added up before they are multiplied, and
-// by factors of up to 8 after: a small output beside a large number of its tile is off by a share of
-// that number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`),
-// goes on to the kernel in use.
+// and of Lavin and Gray (2016): tiles of the input and filters are transformed, 6x6 numbers each
+// (winograd.h); place by place, these are products of filters and planes; and what comes out is
+// transformed to outputs. Lanes are images, so that a transform is sums of vectors, and a thread takes
+// some tiles from input to output in its own cache. Of the filters' gradient tiles are the terms of the
+// products, and lanes are planes. Numbers of a tile are added up before they are multiplied, and by
+// factors of up to 8 after: a small output beside a large number of its tile is off by a share of that
+// number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`), goes
+// on to the kernel in use.
 #include "../kernels.h"
 #include "threads.h"
-#include "vector.h"
+#include "winograd.h"
 
 namespace {
 
@@ -16,15 +17,13 @@ using namespace baregrad;
 
 Kernels package;  // the table in use
 
-constexpr int64_t kOut = 4, kIn = 6, kPlaces = kIn * kIn;  // pixels of a tile along an axis
-constexpr int64_t kLeastTerms = 128;                       // of an output in a corner
-constexpr int64_t kLeastRows = 8;                          // that share the transforms of a tile
-// Sums of filters times tiles that registers hold: see rung 6 of GEMM.
-constexpr int kRows = kLanes == 16 ? 14 : kLanes == 8 ? 6 : 4, kVectors = 2;
-constexpr int64_t kWide = kVectors * kLanes;
-// Of transformed tiles that a thread works with: 600 KiB, most of a second-level cache, and 8 at most.
-constexpr int64_t kTaskFloats = 150 << 10, kTaskTiles = 8;
+constexpr int64_t kLeastTerms = 128;  // of an output in a corner
+constexpr int64_t kLeastRows = 8;     // that share the transforms of a tile
+// Of transformed tiles that a thread works with: 600 KiB, most of a second-level cache, and 8 tiles.
+constexpr int64_t kTaskFloats = 150 << 10;
 constexpr int64_t kRooms = 32;  // and threads, at most
+// Of the filters' gradient: filters of a block, terms of a batch, and tasks that are looked for.
+constexpr int64_t kFilters = 64, kTerms = 32, kLeastTasks = 16, kMostTerms = 1 << 20;
 
 // x (n, planes, h, w) -> out (n, rows, oh, ow) by 3x3 filters. Forward, or back from outputs to
 // inputs: that is a convolution, too, by filters turned by 180 degrees, with 2 - padding of padding.
@@ -37,7 +36,7 @@ struct Plan {
   int64_t across() const { return divide_up(ow, kOut); }
   // Tiles of a task, neighbours in a row, by pairs.
   int64_t chunk() const {
-    const int64_t pairs = least(kTaskTiles, kTaskFloats / (kPlaces * planes * kLanes)) / kVectors;
+    const int64_t pairs = least(kLongest, kTaskFloats / (kPlaces * planes * kLanes)) / kVectors;
     return least(round_up(across(), kVectors), (pairs > 1 ? pairs : 1) * kVectors);
   }
   int64_t tasks() const { return groups() * down() * divide_up(across(), chunk()); }
@@ -60,66 +59,40 @@ Plan plan(const Conv2dSize& s, bool back) {
   return {s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.pad_h, s.pad_w, false};
 }
 
+bool is_near_3x3(const Conv2dSize& s) {
+  return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.groups == 1 &&
+         s.dilation_h == 1 && s.dilation_w == 1 && s.pad_h <= 2 && s.pad_w <= 2;
+}
+
+// Whether tiles have half as many multiplications as windows at most.
+bool saves(int64_t pixels, int64_t tiles) {
+  return pixels > 0 && 9 * pixels >= 2 * kPlaces * tiles;
+}
+
 // Errors are those of a whole tile: an output in a corner, which sums the fewest products, would be
-// further off than those may be if these were few. And tiles have to save half of the multiplications,
-// in at least half of the lanes.
+// further off than those may be if these were few. And at least half of the lanes have to have images.
 bool suits(const Conv2dSize& s, bool back) {
-  if (s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 || s.groups != 1) return false;
-  if (s.dilation_h != 1 || s.dilation_w != 1 || s.pad_h > 2 || s.pad_w > 2) return false;
+  if (!is_near_3x3(s)) return false;
   const Plan p = plan(s, back);
   const int64_t cells = least(3 - p.pad_h, p.h) * least(3 - p.pad_w, p.w);
-  return p.planes * cells >= kLeastTerms && p.rows >= kLeastRows && p.oh * p.ow > 0 &&
-         9 * p.oh * p.ow >= 2 * kPlaces * p.down() * p.across() && 2 * p.n >= round_up(p.n, kLanes);
+  return p.planes * cells >= kLeastTerms && p.rows >= kLeastRows &&
+         2 * p.n >= round_up(p.n, kLanes) && saves(p.oh * p.ow, p.down() * p.across());
 }
 
-// Below it no sum on the way, of products of two of them and 2^20 times as large at most, is infinite:
-// infinities would become NaN.
-constexpr float kModerate = 0x1p50f;
-
-bool is_moderate(const float* x, int64_t n) {
-  int64_t large = 0;
-  for (int64_t i = 0; i < n; ++i) large += !(__builtin_fabsf(x[i]) < kModerate);
-  return large == 0;
-}
-
-// Along one axis 4 outputs of 3 taps g are A' (G g * B' d), of 6 inputs d, * place by place, with
-//        4  0 -5  0  1  0         1/4     0     0
-//        0 -4 -4  1  1  0        -1/6  -1/6  -1/6         1  1  1  1  1  0
-//   B' = 0  4 -4 -1  1  0    G = -1/6   1/6  -1/6    A' = 0  1 -1  2 -2  0
-//        0 -2 -1  2  1  0        1/24  1/12   1/6         0  1  1  4  4  0
-//        0  2 -1 -2  1  0        1/24 -1/12   1/6         0  1 -1  8 -8  1
-//        0  4  0 -5  0  1           0     0     1
-// The six places are points where the polynomials with these coefficients are multiplied: 0, 1, -1,
-// 2, -2 and infinity. Along two axes: columns first, then rows, of numbers `step` apart.
-void transform_filter(const Vec* g, int64_t step, Vec* to, int64_t to_step) {
-  const Vec even = g[0] + g[2 * step], wide = 0.25f * g[0] + g[2 * step];
-  to[0] = 0.25f * g[0];
-  to[to_step] = (-1 / 6.f) * (even + g[step]);
-  to[2 * to_step] = (-1 / 6.f) * (even - g[step]);
-  to[3 * to_step] = (1 / 6.f) * (wide + 0.5f * g[step]);
-  to[4 * to_step] = (1 / 6.f) * (wide - 0.5f * g[step]);
-  to[5 * to_step] = g[2 * step];
-}
-
-void transform_tile(const Vec* d, int64_t step, Vec* to, int64_t to_step) {
-  const Vec d0 = d[0], d1 = d[step], d2 = d[2 * step];
-  const Vec d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-  const Vec even = d4 - 4 * d2, odd = d3 - 4 * d1, near = d4 - d2, far = 2 * (d3 - d1);
-  to[0] = 4 * d0 - 5 * d2 + d4;
-  to[to_step] = even + odd;
-  to[2 * to_step] = even - odd;
-  to[3 * to_step] = near + far;
-  to[4 * to_step] = near - far;
-  to[5 * to_step] = 4 * d1 - 5 * d3 + d5;
-}
-
-void transform_back(Vec* m, int64_t step) {
-  const Vec sum = m[step] + m[2 * step], difference = m[step] - m[2 * step];
-  const Vec wide = m[3 * step] + m[4 * step], apart = m[3 * step] - m[4 * step];
-  m[0] += sum + wide;
-  m[step] = difference + 2 * apart;
-  m[2 * step] = sum + 4 * wide;
-  m[3 * step] = difference + 8 * apart + m[5 * step];
+// take(task, room) for all tasks; whether all said yes. A thread has the first room that nobody is in:
+// most often the one that it had before, and still in its cache.
+template <class Take>
+bool share_tasks(int64_t tasks, float* rooms, int64_t room, const Take& take) {
+  const int64_t parts = least(tasks, kRooms);
+  bool taken[kRooms] = {}, all_of_them = true;
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    int64_t mine = 0;
+    while (__atomic_exchange_n(&taken[mine], true, __ATOMIC_ACQUIRE)) mine = (mine + 1) % parts;
+    for (int64_t task = tasks * begin / parts; task < tasks * end / parts; ++task)
+      if (!take(task, rooms + mine * room)) __atomic_store_n(&all_of_them, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&taken[mine], false, __ATOMIC_RELEASE);
+  });
+  return all_of_them;
 }
 
 // weight (o, c, 3, 3) -> filters
@@ -154,91 +127,19 @@ struct Task {
   }
 };
 
-// Pixels [x, x + columns) of a row of w in each image -> to (columns, images), 0 outside
-void stack_row(const float* const* row, int64_t w, int64_t x, int64_t columns, Vec* to) {
-  const int64_t begin = least(columns, x < 0 ? -x : 0), end = least(columns, w - x);
-  for (int64_t c = 0; c < begin; ++c) to[c] = Vec{};
-  for (int64_t c = end; c < columns; ++c) to[c] = Vec{};
-  if (end - begin < 4) {
-    for (int64_t c = begin; c < end; ++c)
-      for (int64_t l = 0; l < kLanes; ++l) to[c][l] = row[l][x + c];
-    return;
-  }
-  for (int64_t next = begin; next < end; next += 4) {
-    const int64_t c = least(next, end - 4);  // the last may be some of those before again
-    for (int64_t l = 0; l < kLanes; l += 4) {
-      const float* const four[] = {row[l] + x + c, row[l + 1] + x + c, row[l + 2] + x + c,
-                                   row[l + 3] + x + c};
-      transpose_4x4(four, reinterpret_cast<float*>(to + c) + l, kLanes);
-    }
-  }
-}
-
 // The tiles of a task, of x (n, planes, h, w) -> tiles; whether all that they see is moderate.
-bool transform_tiles(const Plan& p, const Task& task, const float* x, float* tiles) {
-  const int64_t columns = kOut * task.count + kIn - kOut;
-  auto moderate = Vec{} == Vec{};
+bool transform_planes(const Plan& p, const Task& task, const float* x, float* tiles) {
+  const int64_t image = p.planes * p.h * p.w;
+  Mask moderate = Vec{} == Vec{};
   for (int64_t q = 0; q < p.planes; ++q) {
-    Vec d[kIn * (kOut * kTaskTiles + kIn - kOut)];
-    for (int64_t i = 0; i < kIn; ++i) {
-      const int64_t y = kOut * task.y - p.pad_h + i;
-      Vec* to = d + i * columns;
-      if (y < 0 || y >= p.h) {
-        for (int64_t c = 0; c < columns; ++c) to[c] = Vec{};
-        continue;
-      }
-      const float* row[kLanes];  // beyond the last image its own again
-      for (int64_t l = 0; l < kLanes; ++l) {
-        const int64_t image = task.first + least(l, task.images - 1);
-        row[l] = x + ((image * p.planes + q) * p.h + y) * p.w;
-      }
-      stack_row(row, p.w, kOut * task.x - p.pad_w, columns, to);
-      for (int64_t c = 0; c < columns; ++c) moderate &= (to[c] < kModerate) & (to[c] > -kModerate);
-    }
-    for (int64_t c = 0; c < columns; ++c) transform_tile(d + c, columns, d + c, columns);
-    for (int64_t t = 0; t < task.count; ++t) {
-      float* to = tiles + t / kVectors * kPlaces * p.place() + q * kWide + t % kVectors * kLanes;
-      for (int64_t i = 0; i < kIn; ++i) {
-        Vec whole[kIn];
-        transform_tile(d + i * columns + kOut * t, 1, whole, 1);
-        for (int64_t j = 0; j < kIn; ++j) store(to + (i * kIn + j) * p.place(), whole[j]);
-      }
-    }
+    const Planes planes(x + task.first * image + q * p.h * p.w, image, task.images, p.h, p.w);
+    moderate &= transform_tiles<kIn>(planes, kOut * task.y - p.pad_h, kOut * task.x - p.pad_w,
+                                     task.count, transform_tile, p.place(), [=, &p](int64_t t) {
+                                       return tiles + t / kVectors * kPlaces * p.place() +
+                                              q * kWide + t % kVectors * kLanes;
+                                     });
   }
-  for (int64_t l = 0; l < kLanes; ++l)
-    if (!moderate[l]) return false;
-  return true;
-}
-
-// filters (planes, Rows), tiles (planes, kWide) -> sums (Rows, kVectors, 36), one place of them
-template <int Rows, int Vectors>
-void multiply(const float* filters, const float* tiles, int64_t planes, Vec* sums) {
-  Vec sum[Rows][Vectors] = {};
-  for (int64_t q = 0; q < planes; ++q, filters += Rows, tiles += kWide) {
-    Vec tile[Vectors];
-#pragma GCC unroll 2
-    for (int j = 0; j < Vectors; ++j) tile[j] = load(tiles + j * kLanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 2
-      for (int j = 0; j < Vectors; ++j) sum[i][j] += filters[i] * tile[j];
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < Vectors; ++j) sums[(i * kVectors + j) * kPlaces] = sum[i][j];
-}
-
-template <int Rows = kRows>
-void multiply_places(int64_t height, int64_t vectors, const float* filters, const float* tiles,
-                     const Plan& p, Vec* sums) {
-  if constexpr (Rows > 1)
-    if (height < Rows) return multiply_places<Rows - 1>(height, vectors, filters, tiles, p, sums);
-  for (int64_t place = 0; place < kPlaces; ++place, filters += p.planes * Rows, tiles += p.place())
-    if (vectors == kVectors)
-      multiply<Rows, kVectors>(filters, tiles, p.planes, sums + place);
-    else
-      multiply<Rows, 1>(filters, tiles, p.planes, sums + place);
+  return all(moderate);
 }
 
 // The sums (36,) of a tile at y, x, in lanes of images -> outputs (4, 4) of each, or those there are
@@ -271,12 +172,13 @@ bool convolve_tiles(const Plan& p, const Task& task, const float* x, const float
   const int64_t height = p.height();
   Vec* sums = reinterpret_cast<Vec*>(room);
   float* tiles = room + kPlaces * kRows * kWide;
-  if (!transform_tiles(p, task, x, tiles)) return false;
+  if (!transform_planes(p, task, x, tiles)) return false;
   for (int64_t first = 0; first < p.rows; first += height, filters += kPlaces * p.planes * height)
     for (int64_t t = 0; t < task.count; t += kVectors) {
       const int64_t vectors = least(kVectors, task.count - t);
-      multiply_places(height, vectors, filters, tiles + t / kVectors * kPlaces * p.place(), p,
-                      sums);
+      const Side pair = {tiles + t / kVectors * kPlaces * p.place(), p.place(), kWide};
+      multiply_places(height, vectors, {filters, p.planes * height, height}, pair, p.planes, sums,
+                      false);
       for (int64_t i = 0; i < least(height, p.rows - first); ++i)
         for (int64_t j = 0; j < vectors; ++j)
           transform_sums(sums + (i * kVectors + j) * kPlaces, bias ? bias[first + i] : 0, p, task,
@@ -289,19 +191,141 @@ bool convolve_tiles(const Plan& p, const Task& task, const float* x, const float
 // False, and nothing that can be used, where a number is not moderate.
 bool convolve(const Plan& p, const float* x, const float* weight, const float* bias, float* out,
               void* scratch) {
-  if (!is_moderate(weight, p.rows * p.planes * 9)) return false;
+  if (!are_moderate(weight, p.rows * p.planes * 9)) return false;
   float* filters = static_cast<float*>(scratch);
   float* rooms = filters + round_up(p.filter_floats(), kLanes);
   transform_filters(p, weight, filters);
-  const int64_t parts = least(p.tasks(), kRooms);
-  bool moderate = true;
-  // A thread takes the room of its first part for all of them: it stays in its cache.
-  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = p.tasks() * begin / parts; task < p.tasks() * end / parts; ++task)
-      if (!convolve_tiles(p, Task(p, task), x, filters, bias, out, rooms + begin * p.room()))
-        __atomic_store_n(&moderate, false, __ATOMIC_RELAXED);
+  return share_tasks(p.tasks(), rooms, p.room(), [&](int64_t task, float* room) {
+    return convolve_tiles(p, Task(p, task), x, filters, bias, out, room);
   });
-  return moderate;
+}
+
+// dweight (o, c, 3, 3), sums over tiles and images of what outputs' gradients and pixels make at the
+// places. Lanes are planes, here.
+struct WeightPlan {
+  Conv2dSize s;
+
+  int64_t down() const { return divide_up(s.oh, kOut); }
+  int64_t across() const { return divide_up(s.ow, kOut); }
+  // Pieces of a row of tiles are transformed at once, some of them multiplied at once.
+  int64_t pieces() const { return divide_up(across(), kLongest); }
+  int64_t longest() const { return divide_up(across(), pieces()); }
+  int64_t all_pieces() const { return s.n * down() * pieces(); }
+  int64_t batch() const { return divide_up(kTerms, longest()); }
+  int64_t batches() const { return divide_up(all_pieces(), batch()); }
+
+  // A task has a block of filters, one of planes, and a part of the terms, so that there are tasks
+  // enough; the parts do not depend on the threads, for the sake of the same bits.
+  int64_t blocks_o() const { return divide_up(s.o, kFilters); }
+  int64_t blocks_c() const { return divide_up(s.c, kWide); }
+  int64_t parts() const {
+    const int64_t wanted = divide_up(kLeastTasks, blocks_o() * blocks_c());
+    return least(wanted, divide_up(batches(), 4));
+  }
+  int64_t tasks() const { return blocks_o() * blocks_c() * parts(); }
+
+  // A thread's room: sums (kFilters, kVectors, 36) vectors; tiles and gradients, (36, terms, ...).
+  int64_t tile_place() const { return batch() * longest() * kWide + kLanes; }
+  int64_t gradient_place() const { return batch() * longest() * kFilters + kLanes; }
+  int64_t room() const { return kPlaces * (kFilters * kWide + tile_place() + gradient_place()); }
+  int64_t vectors() const { return divide_up(s.c, kLanes); }
+  int64_t taps() const { return s.o * vectors() * 9; }  // vectors, of a part
+  int64_t workspace() const {
+    const int64_t rooms = least(tasks(), kRooms) * room();
+    return (rooms + parts() * taps() * kLanes) * int64_t(sizeof(float));
+  }
+};
+
+// The filters and planes of a task.
+struct Block {
+  int64_t o, c, filters, planes;  // the first ones, and how many
+
+  Block(const WeightPlan& p, int64_t number)
+      : o(number / p.blocks_c() * kFilters),
+        c(number % p.blocks_c() * kWide),
+        filters(least(kFilters, p.s.o - o)),
+        planes(least(kWide, p.s.c - c)) {}
+};
+
+bool suits_weight(const Conv2dSize& s) {
+  if (!is_near_3x3(s) || s.n * (s.oh - s.pad_h) * (s.ow - s.pad_w) < kLeastTerms) return false;
+  const WeightPlan p = {s};
+  const int64_t tiles = p.down() * p.across();
+  return s.o >= kLeastRows && 2 * s.c >= round_up(s.c, kLanes) && s.n * tiles <= kMostTerms &&
+         saves(s.oh * s.ow, tiles);
+}
+
+// The tiles and the gradients of one batch, terms in the order of its pieces: how many there are.
+// `moderate` ends where something is not.
+int64_t transform_batch(const WeightPlan& p, int64_t batch, Block b, const float* x,
+                        const float* dout, float* tiles, float* gradients, Mask& moderate) {
+  const Conv2dSize& s = p.s;
+  const int64_t end = least((batch + 1) * p.batch(), p.all_pieces());
+  int64_t terms = 0;
+  for (int64_t piece = batch * p.batch(); piece < end; ++piece) {
+    const int64_t row = piece / p.pieces(), image = row / p.down(), down = row % p.down();
+    const int64_t tile = piece % p.pieces() * p.longest();
+    const int64_t count = least(p.longest(), p.across() - tile);
+    for (int64_t q = 0; q < b.planes; q += kLanes)
+      moderate &= transform_tiles<kIn>(
+          Planes(x + (image * s.c + b.c + q) * s.h * s.w, s.h * s.w, b.planes - q, s.h, s.w),
+          kOut * down - s.pad_h, kOut * tile - s.pad_w, count, transform_tile, p.tile_place(),
+          [=](int64_t t) { return tiles + (terms + t) * kWide + q; });
+    for (int64_t q = 0; q < b.filters; q += kLanes)
+      moderate &= transform_tiles<kOut>(
+          Planes(dout + (image * s.o + b.o + q) * s.oh * s.ow, s.oh * s.ow, b.filters - q, s.oh,
+                 s.ow),
+          kOut * down, kOut * tile, count, transform_gradient, p.gradient_place(),
+          [=](int64_t t) { return gradients + (terms + t) * kFilters + q; });
+    terms += count;
+  }
+  return terms;
+}
+
+// One task -> its taps (o, vectors of planes, 9). Whether all that it sees is moderate.
+bool sum_tiles(const WeightPlan& p, int64_t task, const float* x, const float* dout, float* room,
+               Vec* taps) {
+  const int64_t part = task % p.parts();
+  const Block b(p, task / p.parts());
+  Vec* sums = reinterpret_cast<Vec*>(room);
+  float *tiles = room + kPlaces * kFilters * kWide, *gradients = tiles + kPlaces * p.tile_place();
+  const int64_t first = p.batches() * part / p.parts(), last = p.batches() * (part + 1) / p.parts();
+  const int64_t height = divide_up(b.filters, divide_up(b.filters, kRows));
+  Mask moderate = Vec{} == Vec{};
+  for (int64_t batch = first; batch < last; ++batch) {
+    const int64_t terms = transform_batch(p, batch, b, x, dout, tiles, gradients, moderate);
+    for (int64_t f = 0; f < b.filters; f += height)
+      multiply_places(least(height, b.filters - f), divide_up(b.planes, kLanes),
+                      {gradients + f, p.gradient_place(), kFilters}, {tiles, p.tile_place(), kWide},
+                      terms, sums + f * kVectors * kPlaces, batch > first);
+  }
+  if (!all(moderate)) return false;
+  taps += part * p.taps() + (b.o * p.vectors() + b.c / kLanes) * 9;
+  for (int64_t f = 0; f < b.filters; ++f, taps += p.vectors() * 9)
+    for (int64_t v = 0; v * kLanes < b.planes; ++v) {
+      Vec* m = sums + (f * kVectors + v) * kPlaces;
+      for (int64_t j = 0; j < kIn; ++j) transform_taps(m + j, kIn);
+      for (int64_t i = 0; i < 3; ++i) {
+        transform_taps(m + i * kIn, 1);
+        for (int64_t j = 0; j < 3; ++j) taps[v * 9 + i * 3 + j] = m[i * kIn + j];
+      }
+    }
+  return true;
+}
+
+// taps (parts, o, vectors of planes, 9) -> dweight (o, c, 3, 3), their sum
+void add_parts(const WeightPlan& p, const Vec* taps, float* dweight) {
+  parallel_for(p.s.o * p.vectors(), 16, [=, &p](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t c = t % p.vectors() * kLanes;
+      float* to = dweight + (t / p.vectors() * p.s.c + c) * 9;
+      for (int64_t i = 0; i < 9; ++i) {
+        Vec sum = taps[t * 9 + i];
+        for (int64_t part = 1; part < p.parts(); ++part) sum += taps[part * p.taps() + t * 9 + i];
+        for (int64_t l = 0; l < least(kLanes, p.s.c - c); ++l) to[l * 9 + i] = sum[l];
+      }
+    }
+  });
 }
 
 // x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow)
@@ -318,6 +342,21 @@ void backward_input(const float* dout, const float* weight, float* dx, Conv2dSiz
     package.conv2d_backward_input(dout, weight, dx, s, scratch);
 }
 
+// x (n, c, h, w), dout (n, o, oh, ow) -> dweight (o, c / groups, kh, kw)
+void backward_weight(const float* x, const float* dout, float* dweight, Conv2dSize s,
+                     void* scratch) {
+  const WeightPlan p = {s};
+  if (suits_weight(s)) {
+    float* rooms = static_cast<float*>(scratch);
+    Vec* taps = reinterpret_cast<Vec*>(rooms + least(p.tasks(), kRooms) * p.room());
+    const bool moderate = share_tasks(p.tasks(), rooms, p.room(), [&](int64_t task, float* room) {
+      return sum_tiles(p, task, x, dout, room, taps);
+    });
+    if (moderate) return add_parts(p, taps, dweight);
+  }
+  package.conv2d_backward_weight(x, dout, dweight, s, scratch);
+}
+
 int64_t larger(int64_t x, int64_t y) { return x > y ? x : y; }
 
 int64_t forward_workspace(Conv2dSize s) {
@@ -328,6 +367,10 @@ int64_t backward_input_workspace(Conv2dSize s) {
   const int64_t own = suits(s, true) ? plan(s, true).workspace() : 0;
   return larger(own, package.conv2d_backward_input_workspace(s));
 }
+int64_t backward_weight_workspace(Conv2dSize s) {
+  return larger(suits_weight(s) ? WeightPlan{s}.workspace() : 0,
+                package.conv2d_backward_weight_workspace(s));
+}
 
 }  // namespace
 
@@ -336,6 +379,8 @@ void baregrad_plugin(baregrad::Kernels* table) {
   package_threads = table->parallel_for;
   table->conv2d_forward = forward;
   table->conv2d_backward_input = backward_input;
+  table->conv2d_backward_weight = backward_weight;
   table->conv2d_forward_workspace = forward_workspace;
   table->conv2d_backward_input_workspace = backward_input_workspace;
+  table->conv2d_backward_weight_workspace = backward_weight_workspace;
 }

@@ -20,7 +20,7 @@ from ..cases.on_device import OnDevice
 from ..cases.window import Windows
 from ..choice import rungs, use
 from ..native import _cpu
-from ..own import CUDA, DEVICE, HEADERS, SUFFIX, wrapped
+from ..own import CUDA, DEVICE, HEADERS, SUFFIX
 from . import options
 
 HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
@@ -185,12 +185,11 @@ def climb(op: str, cases: Sequence[Case]) -> Iterator[tuple[Case, list[Row]]]:
                     raise ValueError(f"[{case.kernel}] {name}: {wrong}")
     for case in cases:
         before, seconds = _ceilings(case), []
-        here = [name for name in names if name == PRODUCTION or case.kernel in _slots(op, name)]
-        for name in here:
+        for name in names:
             with _rung(op, name):
                 seconds.append(_timed(case))
         peak, copy = map(max, before, _ceilings(case))
-        yield case, list(rows_of(op, case, here, seconds, peak, copy))
+        yield case, list(rows_of(op, case, names, seconds, peak, copy))
 
 
 def _ceilings(case: Case) -> tuple[float, float]:
@@ -217,11 +216,6 @@ def _rungs(op: str, device: str = "cpu") -> list[str]:
 
 def _source(op: str, name: str) -> Path:
     return HEADERS / "ladder" / f"{op}_{name}{SUFFIX}"
-
-
-def _slots(op: str, name: str) -> tuple[str, ...]:
-    """What a rung fills: some leave a direction to the kernel in use."""
-    return wrapped(_source(op, name))[1]
 
 
 def _rung(op: str, name: str) -> Any:
