@@ -20,7 +20,7 @@ test: .venv/with-test
 deep: .venv/with-test .venv/with-deep-tools
 	cd tests && ../$(BIN)/python -m deep.prove
 
-# On a machine that does nothing else: the race alone took 26 minutes. Results are kept in bench/results.
+# On a machine that does nothing else: it took 69 minutes. Results are kept in bench/results.
 bench: .venv/with-test .venv-bench/ready
 	$(BIN)/pytest bench
 	$(BIN)/python bench/peak.py --save
