@@ -1,9 +1,11 @@
 #pragma once
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
 #include <new>
 #include <string>
 #include <utility>
@@ -41,7 +43,61 @@ inline DType dtype_from(const char* op, pybind11::handle wanted) {
                              known_dtypes());
 }
 
-using Shape = std::vector<int64_t>;
+// The lengths of the axes of an array, or its strides. They lie in place, where a vector would ask for
+// memory: in a short call of a kernel a good part of its time.
+class Shape {
+ public:
+  using value_type = int64_t;
+  static constexpr size_t kMostAxes = 64;  // as NumPy has it
+
+  Shape() = default;
+  explicit Shape(size_t size, int64_t length = 0) : size_(checked(size)) {
+    std::fill_n(lengths_, size_, length);
+  }
+  template <class Length>
+  Shape(const Length* begin, const Length* end) : size_(checked(size_t(end - begin))) {
+    std::copy_n(begin, size_, lengths_);
+  }
+  Shape(std::initializer_list<int64_t> lengths) : Shape(lengths.begin(), lengths.end()) {}
+  Shape(const Shape& other) : Shape(other.begin(), other.end()) {}
+  Shape& operator=(const Shape& other) {
+    size_ = other.size_;
+    std::copy_n(other.lengths_, size_, lengths_);
+    return *this;
+  }
+
+  size_t size() const { return size_; }
+  int64_t* data() { return lengths_; }
+  int64_t* begin() { return lengths_; }
+  int64_t* end() { return lengths_ + size_; }
+  const int64_t* begin() const { return lengths_; }
+  const int64_t* end() const { return lengths_ + size_; }
+  int64_t& operator[](size_t axis) { return lengths_[axis]; }
+  int64_t operator[](size_t axis) const { return lengths_[axis]; }
+  int64_t back() const { return lengths_[size_ - 1]; }
+
+  void clear() { size_ = 0; }
+  void push_back(int64_t length) {
+    size_ = checked(size_ + 1);
+    lengths_[size_ - 1] = length;
+  }
+
+  bool operator==(const Shape& other) const {
+    return std::equal(begin(), end(), other.begin(), other.end());
+  }
+  bool operator!=(const Shape& other) const { return !(*this == other); }
+
+ private:
+  static size_t checked(size_t size) {
+    if (size > kMostAxes)
+      throw pybind11::value_error("there are more than " + std::to_string(kMostAxes) +
+                                  " axes, expected at most so many");
+    return size;
+  }
+
+  size_t size_ = 0;
+  int64_t lengths_[kMostAxes];
+};
 
 // (2, 3), (2,), ()
 inline std::string text(const Shape& shape) {
@@ -107,6 +163,7 @@ bool overlap(const View& a, const View& b) {
 // each axis has to step over all that the smaller ones span.
 template <class View>
 bool repeats_memory(const View& view) {
+  if (is_contiguous(view.shape, view.strides, size_of(view.dtype))) return false;
   std::vector<std::pair<int64_t, int64_t>> axes;  // stride, length
   for (size_t axis = 0; axis < view.shape.size(); ++axis) {
     if (view.shape[axis] == 0) return false;
@@ -122,3 +179,7 @@ bool repeats_memory(const View& view) {
 }
 
 }  // namespace baregrad
+
+// From and to a list of Python.
+template <>
+struct pybind11::detail::type_caster<baregrad::Shape> : list_caster<baregrad::Shape, int64_t> {};

@@ -58,8 +58,8 @@ struct HostArray {
       throw py::type_error(name + "has dtype " + std::string(py::str(given.dtype())) +
                            ", expected float32");
     array = py::module_::import("numpy").attr("ascontiguousarray")(given, name_of(dtype));
-    shape.assign(given.shape(),
-                 given.shape() + given.ndim());  // ascontiguousarray makes (1,) of ()
+    // ascontiguousarray makes (1,) of ()
+    shape = Shape(given.shape(), given.shape() + given.ndim());
   }
 };
 

@@ -1,5 +1,3 @@
-#include <pybind11/stl.h>
-
 #include <algorithm>
 
 #include "../binding.h"
@@ -20,7 +18,7 @@ struct Axes {
 
 Axes split(const Call& call, const char* op, const View& x, const Shape& axes) {
   const int64_t rank = int64_t(x.shape.size());
-  Shape lengths(x.shape), order = axes;
+  Shape order = axes;
   for (int64_t axis : axes) {
     const bool again = std::count(axes.begin(), axes.end(), axis) > 1;
     if (again || axis < 0 || axis >= rank)
