@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,12 @@ def test_a_product_is_checked_on_hundreds_of_shapes_and_on_transposes(file: Path
     file.write_text(naive.replace("b.col", "1"))
     with pytest.raises(ValueError, match=r"\(m n k \w+ = \d+ \d+ \d+ 1\): its strides\?"):
         trial.check(own.build(file))
+
+
+@pytest.mark.parametrize("rung", ["gemm_0_naive", "gemm_6_threads", "conv2d_3_winograd"])
+def test_a_copy_of_a_rung_finds_what_the_rung_includes(rung: str, tmp_path: Path) -> None:
+    copy = shutil.copy(own.HEADERS / "ladder" / f"{rung}.cpp", tmp_path / "mine.cpp")
+    assert own.build(Path(copy)).ops == [rung.partition("_")[0]]
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,7 @@ struct Block {
         planes(least(kWide, p.s.c - c)) {}
 };
 
+// As `suits`, where a tap in a corner sums the fewest terms, and lanes are planes.
 bool suits_weight(const Conv2dSize& s) {
   if (!is_near_3x3(s) || s.n * (s.oh - s.pad_h) * (s.ow - s.pad_w) < kLeastTerms) return false;
   const WeightPlan p = {s};

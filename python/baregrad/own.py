@@ -284,7 +284,9 @@ def included(source: Path) -> list[str]:
     """What a plug-in begins with, as options: in a line of code no name could have a quote."""
     headers = (HEADERS / "kernels.h", HEADERS / "plain.h", source.resolve())
     includes = [word for header in headers for word in ("-include", str(header))]
-    return ["-I", str(HEADERS), "-I", str(source.resolve().parent), *includes]
+    # As a rung finds them, so that a copy of one does, wherever it is.
+    folders = (HEADERS / "ladder", HEADERS, source.resolve().parent)
+    return [*(word for folder in folders for word in ("-I", str(folder))), *includes]
 
 
 def _slots(source: Path, code: str) -> tuple[tuple[str, ...], str]:
