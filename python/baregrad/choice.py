@@ -105,7 +105,8 @@ def use(*specs: str, **entries: str) -> Chosen:
     use(sim="counted")          and counts for `bg.sim.report()` what memory has to do for each line
     use("isa=avx2,gemm=ladder/0")  the same as text, as on the command line and in BAREGRAD_USE
 
-    It holds for the whole process, its other threads included.
+    Entries are taken in order, and a later one for the same thing wins. It holds for the whole process,
+    its other threads included.
 
     Raises ValueError for an entry that is not there, naming those that are, and for a file that does
     not compile or computes something else. RuntimeError if a .cu is for cuda and there is no nvcc.
