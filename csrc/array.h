@@ -61,6 +61,7 @@ class Shape {
   Shape(std::initializer_list<int64_t> lengths) : Shape(lengths.begin(), lengths.end()) {}
   Shape(const Shape& other) : Shape(other.begin(), other.end()) {}
   Shape& operator=(const Shape& other) {
+    if (this == &other) return *this;
     size_ = other.size_;
     std::copy_n(other.lengths_, size_, lengths_);
     return *this;
@@ -90,8 +91,8 @@ class Shape {
  private:
   static size_t checked(size_t size) {
     if (size > kMostAxes)
-      throw pybind11::value_error("there are more than " + std::to_string(kMostAxes) +
-                                  " axes, expected at most so many");
+      throw pybind11::value_error("a shape or axes have more than " + std::to_string(kMostAxes) +
+                                  " numbers, expected at most so many");
     return size;
   }
 

@@ -61,7 +61,7 @@ struct View {
     const py::capsule owner(block.data(), pool::give);
     auto* const data = static_cast<char*>(block.release());  // from here on it is the owner's
     py::array array(numpy_dtype(dtype), shape, strides, data, owner);
-    return {"out", std::move(array), data, dtype, shape, std::move(strides), true};
+    return {"out", std::move(array), data, dtype, shape, strides, true};
   }
 
   template <class T>
@@ -95,13 +95,13 @@ struct View {
 
  private:
   View(std::string name, py::object object, char* data, DType dtype, const Shape& shape,
-       Shape strides, bool writeable)
+       const Shape& strides, bool writeable)
       : name(std::move(name)),
         object(std::move(object)),
         data(data),
         dtype(dtype),
         shape(shape),
-        strides(std::move(strides)),
+        strides(strides),
         writeable(writeable) {}
 
   [[gnu::always_inline]] View(std::string name, const py::array& array)

@@ -61,7 +61,7 @@ def test_rungs_are_right_on_every_instruction_set(isa: str) -> None:
 def test_a_rung_with_threads_gives_the_same_bits_for_any_number(op: str, rung: str) -> None:
     cases = {
         "gemm": ladder.LADDERS["gemm"].cases(350, 600, 530),
-        "conv2d": ladder.LADDERS["conv2d"].cases(9, 33, 9, 13, 40),
+        "conv2d": ladder.LADDERS["conv2d"].cases(17, 48, 40, 40, 40),
         "softmax_xent": ladder.LADDERS["softmax_xent"].cases(300, 130),
         "adam_step": ladder.LADDERS["adam_step"].cases(3, 40_001),
     }[op]
@@ -98,7 +98,8 @@ DIRECTIONS = ["conv2d_forward", "conv2d_backward_input", "conv2d_backward_weight
 @pytest.mark.parametrize(
     ("c", "o", "size", "padding"),
     [(128, 128, (6, 6), (0, 0)), (128, 128, (4, 4), (2, 2)), (64, 64, (9, 14), (2, 1)),
-     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1)), (64, 64, (4, 40), (1, 0))],
+     (64, 33, (13, 21), (1, 1)), (256, 64, (7, 7), (1, 1)), (64, 64, (4, 40), (1, 0)),
+     (48, 80, (40, 40), (1, 1))],
 )  # fmt: skip
 def test_winograd_is_half_as_wrong_at_most_as_a_sum_of_products_may_be(
     direction: str, c: int, o: int, size: tuple[int, int], padding: tuple[int, int]
@@ -126,6 +127,15 @@ def test_winograd_leaves_what_is_too_small_for_it_to_the_kernel_in_use(
 ) -> None:
     windows = Windows(n, c, side, side, (3, 3), o=o, padding=(padding, padding))
     case = conv2d.case(direction, windows)
+    assert by_winograd(case, case.arguments(np.random.default_rng(0)))[1]
+
+
+@pytest.mark.parametrize(("width", "stride"), [(16, (9, 1)), (40, (1, 64))])
+def test_winograd_leaves_strides_that_have_no_second_window_to_the_kernel_in_use(
+    width: int, stride: tuple[int, int]
+) -> None:
+    windows = Windows(16, 32, 9, width, (3, 3), o=128, stride=stride, padding=(1, 1))
+    case = conv2d.case("conv2d_backward_input", windows)
     assert by_winograd(case, case.arguments(np.random.default_rng(0)))[1]
 
 

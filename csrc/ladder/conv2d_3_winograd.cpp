@@ -3,9 +3,9 @@
 // (winograd.h); place by place, these are products of filters and planes; and what comes out is
 // transformed to outputs. Lanes are images, so that a transform is sums of vectors, and a thread takes
 // some tiles from input to output in its own cache. Of the filters' gradient tiles are the terms of the
-// products, and lanes are planes. Numbers of a tile are added up before they are multiplied, and by
-// factors of up to 8 after: a small output beside a large number of its tile is off by a share of that
-// number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`), goes
+// products, and lanes are planes. Numbers of a tile are added up before they are multiplied, and are
+// multiplied by up to 8 along each axis after: a small output beside a large number of its tile is off
+// by a share of that number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`), goes
 // on to the kernel in use.
 #include "../kernels.h"
 #include "threads.h"
@@ -19,11 +19,15 @@ Kernels package;  // the table in use
 
 constexpr int64_t kLeastTerms = 128;  // of an output in a corner
 constexpr int64_t kLeastRows = 8;     // that share the transforms of a tile
-// Of transformed tiles that a thread works with: 600 KiB, most of a second-level cache, and 8 tiles.
+// Of transformed tiles that a thread works with: at most 600 KiB, most of a second-level cache, and at
+// most kLongest tiles, but always a pair.
 constexpr int64_t kTaskFloats = 150 << 10;
-constexpr int64_t kRooms = 32;  // and threads, at most
-// Of the filters' gradient: filters of a block, terms of a batch, and tasks that are looked for.
-constexpr int64_t kFilters = 64, kTerms = 32, kLeastTasks = 16, kMostTerms = 1 << 20;
+constexpr int64_t kRooms = 32;  // and pieces of the work, so threads, at most
+// Of the filters' gradient: filters of a block, terms of a batch, tasks to aim for, and batches of a
+// part at least, as parts have to be added up.
+constexpr int64_t kFilters = 64, kTerms = 32, kLeastTasks = 16, kLeastBatches = 4;
+// Planes or tiles that are summed: each adds at most 260 * 90 < 2^15 products on the way (kModerate).
+constexpr int64_t kMostTerms = 1 << 20;
 
 // x (n, planes, h, w) -> out (n, rows, oh, ow) by 3x3 filters. Forward, or back from outputs to
 // inputs: that is a convolution, too, by filters turned by 180 degrees, with 2 - padding of padding.
@@ -59,9 +63,12 @@ Plan plan(const Conv2dSize& s, bool back) {
   return {s.n, s.c, s.h, s.w, s.o, s.oh, s.ow, s.pad_h, s.pad_w, false};
 }
 
+// Whether windows are 3x3 next to each other. A stride that has no second window is 1, too: then
+// there are fewer outputs.
 bool is_near_3x3(const Conv2dSize& s) {
   return s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.stride_w == 1 && s.groups == 1 &&
-         s.dilation_h == 1 && s.dilation_w == 1 && s.pad_h <= 2 && s.pad_w <= 2;
+         s.dilation_h == 1 && s.dilation_w == 1 && s.pad_h <= 2 && s.pad_w <= 2 &&
+         s.oh == s.h + 2 * s.pad_h - 2 && s.ow == s.w + 2 * s.pad_w - 2;
 }
 
 // Whether tiles have half as many multiplications as windows at most.
@@ -69,13 +76,13 @@ bool saves(int64_t pixels, int64_t tiles) {
   return pixels > 0 && 9 * pixels >= 2 * kPlaces * tiles;
 }
 
-// Errors are those of a whole tile: an output in a corner, which sums the fewest products, would be
-// further off than those may be if these were few. And at least half of the lanes have to have images.
+// The error is that of a whole tile, and what it may be grows with the products that are summed: an
+// output in a corner, which sums the fewest, has to sum enough. And half of the lanes have images.
 bool suits(const Conv2dSize& s, bool back) {
   if (!is_near_3x3(s)) return false;
   const Plan p = plan(s, back);
   const int64_t cells = least(3 - p.pad_h, p.h) * least(3 - p.pad_w, p.w);
-  return p.planes * cells >= kLeastTerms && p.rows >= kLeastRows &&
+  return p.planes * cells >= kLeastTerms && p.planes <= kMostTerms && p.rows >= kLeastRows &&
          2 * p.n >= round_up(p.n, kLanes) && saves(p.oh * p.ow, p.down() * p.across());
 }
 
@@ -220,7 +227,7 @@ struct WeightPlan {
   int64_t blocks_c() const { return divide_up(s.c, kWide); }
   int64_t parts() const {
     const int64_t wanted = divide_up(kLeastTasks, blocks_o() * blocks_c());
-    return least(wanted, divide_up(batches(), 4));
+    return least(wanted, divide_up(batches(), kLeastBatches));
   }
   int64_t tasks() const { return blocks_o() * blocks_c() * parts(); }
 
@@ -257,7 +264,7 @@ bool suits_weight(const Conv2dSize& s) {
 }
 
 // The tiles and the gradients of one batch, terms in the order of its pieces: how many there are.
-// `moderate` ends where something is not.
+// A lane of `moderate` becomes false where a number is not.
 int64_t transform_batch(const WeightPlan& p, int64_t batch, Block b, const float* x,
                         const float* dout, float* tiles, float* gradients, Mask& moderate) {
   const Conv2dSize& s = p.s;

@@ -6,7 +6,7 @@
 namespace {
 
 constexpr int64_t kOut = 4, kIn = 6, kPlaces = kIn * kIn;  // pixels of a tile along an axis
-constexpr int64_t kLongest = 8;                            // tiles of a row that are seen at once
+constexpr int64_t kLongest = 8;                            // tiles transformed at once, at most
 
 // Along one axis 4 outputs of 3 taps g are A' (G g * B' d), of 6 inputs d, * place by place, with
 //        4  0 -5  0  1  0         1/4     0     0
@@ -16,8 +16,8 @@ constexpr int64_t kLongest = 8;                            // tiles of a row tha
 //        0  2 -1 -2  1  0        1/24 -1/12   1/6         0  1 -1  8 -8  1
 //        0  4  0 -5  0  1           0     0     1
 // The six places are points where the polynomials with these coefficients are multiplied: 0, 1, -1,
-// 2, -2 and infinity. The gradient of the taps, of 4 of the outputs y, is G' (A y * B' d). Along two
-// axes: columns first, then rows, of numbers `step` apart.
+// 2, -2 and infinity. ' is the transpose: from the gradients y of 4 outputs, that of the taps is
+// G' (A y * B' d). Each function does one axis, of numbers `step` apart: for two, columns, then rows.
 void transform_filter(const Vec* g, int64_t step, Vec* to, int64_t to_step) {
   const Vec even = g[0] + g[2 * step], wide = 0.25f * g[0] + g[2 * step];
   to[0] = 0.25f * g[0];
@@ -109,8 +109,7 @@ void stack_row(const float* const* row, int64_t w, int64_t x, int64_t columns, V
   }
 }
 
-// The planes of as many lanes, each h x w: of planes `step` apart the first `there`, which for the
-// others is the last again.
+// A plane, h x w, for each lane, `step` apart. Only `there` of them exist: lanes beyond have the last.
 struct Planes {
   const float* lane[kLanes];
   int64_t h, w;
