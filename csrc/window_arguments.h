@@ -31,7 +31,7 @@ inline Shape counts(const Call& call, const char* name, py::handle value, int64_
     for (py::handle item : py::iter(value)) {
       found.push_back(integer(item));
       valid = valid && found.back() >= least;
-      if (found.size() > length) break;  // however many there are
+      if (found.size() == Shape::kMostAxes) break;  // too many, however many there are
     }
   } catch (const py::error_already_set& error) {
     if (!error.matches(PyExc_TypeError)) throw;

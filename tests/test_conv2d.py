@@ -233,6 +233,16 @@ def test_sizes_beyond_memory_are_memory_errors(length: int) -> None:
         _cpu.conv2d_forward(x, w, padding=(2**70, 0))
 
 
+@pytest.mark.parametrize("length", [1, 4, 65, 1000])
+def test_a_stride_of_any_length_but_two_is_refused_by_its_name(length: int) -> None:
+    x, w = np.ones((1, 1, 5, 5), np.float32), np.ones((1, 1, 3, 3), np.float32)
+    said = ", ".join(["7"] * min(length, 64)) + ("," if length == 1 else "")
+    with pytest.raises(ValueError, match="expected 2 integers") as refusal:
+        _cpu.conv2d_forward(x, w, stride=(7,) * length)
+    sentence = f"[conv2d_forward] stride is ({said}), expected 2 integers of at least 1"
+    assert str(refusal.value) == sentence
+
+
 @pytest.mark.parametrize("stride", [6, 10**9, 2**40, 2**62, 2**63 - 1])
 def test_a_stride_beyond_the_image_makes_one_window(any_table: Any, stride: int) -> None:
     x, w = np.arange(25, dtype=np.float32).reshape(1, 1, 5, 5), np.ones((1, 1, 3, 3), np.float32)

@@ -19,6 +19,13 @@ def floats(*values: float) -> np.ndarray:
     return np.array(values, np.float32)
 
 
+def test_more_axes_than_any_array_has_are_refused() -> None:
+    x = np.ones((1,) * 64, np.float32)
+    assert _cpu.reduce_sum(x, tuple(range(64))).shape == ()
+    with pytest.raises(ValueError, match="axes have more than 64 numbers"):
+        _cpu.reduce_sum(x, tuple(range(65)))
+
+
 def test_nothing_has_a_sum_but_no_mean_and_no_variance(any_table: Any) -> None:
     empty = np.zeros((0, 3), np.float32)
     assert_same_bits(any_table.reduce_sum(empty, (0,)), np.zeros(3, np.float32))

@@ -5,8 +5,8 @@
 // some tiles from input to output in its own cache. Of the filters' gradient tiles are the terms of the
 // products, and lanes are planes. Numbers of a tile are added up before they are multiplied, and are
 // multiplied by up to 8 along each axis after: a small output beside a large number of its tile is off
-// by a share of that number. What is no 3x3 window one pixel apart of one group, or too small to gain (see `suits`), goes
-// on to the kernel in use.
+// by a share of that number. What is no 3x3 window one pixel apart of one group, or too small to gain
+// (see `suits`), goes on to the kernel in use.
 #include "../kernels.h"
 #include "threads.h"
 #include "winograd.h"
