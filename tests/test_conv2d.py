@@ -138,6 +138,33 @@ def test_touches_nothing_beyond_its_arrays(
         )
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("size", [(16, 16), (13, 11), (6, 57), (70, 2)])
+@pytest.mark.parametrize(
+    ("kernel", "dilation"), [((3, 3), (1, 1)), ((5, 1), (1, 1)), ((3, 5), (2, 3))]
+)
+def test_images_that_keep_their_size_are_not_read_beyond_their_edges(
+    isa: str,
+    first: bool,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    dilation: tuple[int, int],
+    rng: np.random.Generator,
+) -> None:
+    padding = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
+    options: dict[str, Any] = {"padding": padding, "dilation": dilation}
+    x = guarded(rng.standard_normal((1, 14, *size), np.float32), first=first)
+    w = guarded(rng.standard_normal((15, 14, *kernel), np.float32), first=first)
+    dout = guarded(rng.standard_normal((1, 15, *size), np.float32), first=first)
+    out = guarded(np.full(dout.shape, np.nan, np.float32), first=first)
+    _cpu.conv2d_forward(x, w, None, out=out, **options)
+    assert_same_bits(out, _cpu.conv2d_forward(x.copy(), w.copy(), None, **options))
+    assert_same_bits(
+        _cpu.conv2d_backward_input(dout, w, x.shape, **options),
+        _cpu.conv2d_backward_input(dout.copy(), w.copy(), x.shape, **options),
+    )
+
+
 def odd(array: np.ndarray) -> Iterator[np.ndarray]:
     """The same numbers in arrays of other strides."""
     yield np.asfortranarray(array)

@@ -12,14 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from baregrad import _cpu
-from toolchain import SOURCES, compile_shared, compiler
+from toolchain import ISA_FLAGS, SOURCES, compile_shared, compiler
 
-FLAGS = {
-    "avx512": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"],
-    "avx2": ["-mavx2", "-mfma"],
-    "baseline": [],
-    "neon": [],
-}
 SAME = ["-ffp-contract=off", "-fno-math-errno", "-fno-exceptions", "-fno-rtti"]
 QUIET = ["-Wno-uninitialized", "-Wno-maybe-uninitialized", "-Wno-unused-function"]
 
@@ -41,7 +35,7 @@ def test_only_its_table_leaves_an_object(isa: str, tmp_path: Path) -> None:
             "-fPIC",
             "-c",
             *SAME,
-            *FLAGS[isa],
+            *ISA_FLAGS[isa],
             source,
             "-o",
             out,
@@ -80,7 +74,7 @@ def vector_math(
         [Path(__file__).parent / "vector_math.cpp", SOURCES / "csrc" / "threads.cpp"],
         tmp_path_factory.mktemp(isa) / "vector_math.so",
         *SAME[:2],
-        *FLAGS[isa],
+        *ISA_FLAGS[isa],
         *QUIET,
         *defines,
         "-I",

@@ -27,10 +27,6 @@ constexpr double kSerialWork = 1 << 19;
 // Tasks that keep any number of threads busy, and chunks of a batch that keep some.
 constexpr int64_t kManyTasks = 32, kLeastChunks = 8;
 
-// Rows of a tile where m rows are cut into as few as there can be: equally many, or the last one
-// would have few rows for as many loads of b.
-inline int64_t tile_height(int64_t m) { return divide_up(m, most(1, divide_up(m, kTileRows))); }
-
 struct ProductSize {
   int64_t m, n, k;
 };
@@ -100,15 +96,22 @@ inline int64_t product_floats(ProductSize size) {
   return packed_a_floats(size) + round_up(columns, kTileColumns) * least(size.k, kBlockK);
 }
 
-// A tile of the product: straight to where `store` has a place for it, or through its hands.
+// multiply(place), a tile of the product: straight to where `store` has a place for it, or through its
+// hands.
+template <class Store, class Multiply>
+inline void put_part(const Store& store, const ProductPart& part, const Multiply& multiply) {
+  if (const Place place = store.place(part); place.data) return multiply(place);
+  alignas(64) Tile tile;
+  multiply(Place{tile[0], kTileColumns, false});
+  store(tile, part);
+}
+
 template <class Store>
 inline void multiply_part(const Thirds& a, const Sliver& b, int64_t k, const ProductPart& part,
                           const Store& store, const Ahead& ahead) {
-  if (const Place place = store.place(part); place.data)
-    return multiply_tile(a, b, k, part.rows, part.columns, place, ahead);
-  alignas(64) Tile tile;
-  multiply_tile(a, b, k, part.rows, part.columns, {tile[0], kTileColumns, false}, ahead);
-  store(tile, part);
+  put_part(store, part, [&](const Place& place) {
+    multiply_tile(a, b, k, part.rows, part.columns, place, ahead);
+  });
 }
 
 // Rows of a from i on, `a(i)`, times columns of b, which a thread packs for itself -> store. Tiles

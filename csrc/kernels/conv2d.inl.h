@@ -1,11 +1,13 @@
-// Convolution: of a batch, by its images in the lanes of vectors (stacked.inl.h); where windows are
-// the pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products
-// with the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it
-// is needed. The gradients of few channels have ways of their own (scattered.inl.h, dots.inl.h).
+// Convolution: where it keeps the size of its images, by their pixels as they lie (shifted.inl.h); of a
+// batch of small ones, by its images in the lanes of vectors (stacked.inl.h); where windows are the
+// pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products with
+// the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it is
+// needed. The gradients of few channels have ways of their own (scattered.inl.h, dots.inl.h).
 #include "dots.inl.h"
 #include "phases.inl.h"
 #include "places.inl.h"
 #include "scattered.inl.h"
+#include "shifted.inl.h"
 #include "stacked.inl.h"
 #include "stacked_weight.inl.h"
 #include "windows.inl.h"
@@ -34,18 +36,44 @@ inline bool all_finite(const float* x, int64_t n) {
   return bad == 1;
 }
 
-inline Stacked stacked_forward(const Conv2dSize& s) {
+inline Filters forward_filters(const Conv2dSize& s) {
   const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
-  return stacked({s.oh, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, false},
-                 {s.ow, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, false}, s.n, c, o, c * cells,
-                 cells);
+  return {{s.oh, s.h, s.kh, s.stride_h, s.pad_h, s.dilation_h, false},
+          {s.ow, s.w, s.kw, s.stride_w, s.pad_w, s.dilation_w, false},
+          o,
+          c,
+          c * cells,
+          cells};
+}
+
+// How filters see n images.
+enum class Sees { kShifted, kStacks, kNeither };
+
+inline Sees sees(const Filters& f, int64_t n) {
+  const bool stack = is_worth_stacking(stacked(f, n), n);
+  if (is_shifted(f) && (!stack || f.pixels() >= kManyPixels)) return Sees::kShifted;
+  return stack ? Sees::kStacks : Sees::kNeither;
+}
+inline int64_t filters_floats(const Filters& f, int64_t n) {
+  return sees(f, n) == Sees::kShifted ? f.floats() : stacked_floats(stacked(f, n), n);
+}
+
+// x (n, planes, h, w) -> out (n, rows, oh, ow) by filters, of one group; images are `x_image` and
+// `out_image` floats apart. workspace has filters_floats.
+inline void convolve(const Filters& f, const float* x, int64_t x_image, const float* filters,
+                     const float* bias, float* out, int64_t out_image, int64_t n,
+                     float* workspace) {
+  if (sees(f, n) == Sees::kShifted)
+    convolve_shifted(Shifted(f), x, x_image, filters, bias, out, out_image, n, workspace);
+  else
+    convolve_stacked(stacked(f, n), x, x_image, filters, bias, out, out_image, n, workspace);
 }
 
 int64_t conv2d_forward_workspace(Conv2dSize s) {
   const int64_t image = s.c * padded_input(s).plane(), images = images_at_once(s.n, image);
   const ProductSize product = {s.o / s.groups, images * s.oh * s.ow, s.c / s.groups * s.kh * s.kw};
   const int64_t floats = image_floats(images, image) + product_floats(product);
-  return most(floats, stacked_floats(stacked_forward(s), s.n)) * int64_t(sizeof(float));
+  return most(floats, filters_floats(forward_filters(s), s.n)) * int64_t(sizeof(float));
 }
 
 // x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> out (n, o, oh, ow):
@@ -56,12 +84,11 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   const int64_t o = s.o / s.groups, c = s.c / s.groups, k = c * s.kh * s.kw, pixels = s.oh * s.ow;
   const int64_t image = s.c * padded.plane(), at_once = images_at_once(s.n, image);
   float* images = static_cast<float*>(workspace);
-  const Stacked stacked = stacked_forward(s);
-  if (is_worth_stacking(stacked, s.n) && all_finite(weight, s.o * k)) {
+  if (const Filters f = forward_filters(s);
+      sees(f, s.n) != Sees::kNeither && all_finite(weight, s.o * k)) {
     for (int64_t g = 0; g < s.groups; ++g)
-      convolve_stacked(stacked, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
-                       bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n,
-                       images);
+      convolve(f, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
+               bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n, images);
     return;
   }
   if (is_pointwise(s)) {
@@ -91,18 +118,21 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   }
 }
 
-inline Stacked stacked_backward(const Conv2dSize& s) {
+inline Filters backward_filters(const Conv2dSize& s) {
   const int64_t o = s.o / s.groups, c = s.c / s.groups, cells = s.kh * s.kw;
-  return stacked({s.h, s.oh, s.kh, s.stride_h, s.pad_h, s.dilation_h, true},
-                 {s.w, s.ow, s.kw, s.stride_w, s.pad_w, s.dilation_w, true}, s.n, o, c, cells,
-                 c * cells);
+  return {{s.h, s.oh, s.kh, s.stride_h, s.pad_h, s.dilation_h, true},
+          {s.w, s.ow, s.kw, s.stride_w, s.pad_w, s.dilation_w, true},
+          c,
+          o,
+          cells,
+          c * cells};
 }
 
 int64_t conv2d_backward_input_workspace(Conv2dSize s) {
   const int64_t image = s.o * padded_output(s).plane(), images = images_at_once(s.n, image);
   const ProductSize product = {s.c / s.groups, images * s.h * s.w, s.o / s.groups * s.kh * s.kw};
   const int64_t floats = image_floats(images, image) + product_floats(product);
-  const int64_t by_images = most(stacked_floats(stacked_backward(s), s.n), Scattered(s).floats(s));
+  const int64_t by_images = most(filters_floats(backward_filters(s), s.n), Scattered(s).floats(s));
   return most(floats, by_images) * int64_t(sizeof(float));
 }
 
@@ -140,12 +170,11 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
     return scatter_images(scattered, dout, weight, dx, s, static_cast<float*>(workspace));
   if (!all_finite(weight, s.o * c * cells))
     return conv2d_backward_input_plainly(dout, weight, dx, s);
-  const Stacked stacked = stacked_backward(s);
-  if (is_worth_stacking(stacked, s.n)) {
+  if (const Filters f = backward_filters(s); sees(f, s.n) != Sees::kNeither) {
     for (int64_t g = 0; g < s.groups; ++g)
-      convolve_stacked(stacked, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow,
-                       weight + g * o * c * cells, nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w,
-                       s.n, static_cast<float*>(workspace));
+      convolve(f, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow, weight + g * o * c * cells,
+               nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w, s.n,
+               static_cast<float*>(workspace));
     return;
   }
   if (is_pointwise(s)) {

@@ -2,7 +2,7 @@
 // Convolution of many images, stacked in the lanes of vectors: a pixel of the output is then filters
 // times whole vectors, for those cells of its window alone that lie inside the image. Only the images
 // are copied, once, and not their windows.
-#include "tile.inl.h"
+#include "filters.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
@@ -11,31 +11,6 @@ namespace {
 constexpr int64_t kPanelStacks = 1 << 21, kMostStack = 1 << 24;
 // Sums of a row of a tile that are kept until they go to memory together.
 constexpr int64_t kStripFloats = 2 * kLanes * kTileColumns;
-constexpr int64_t kMostCells = 64, kLeastTerms = 64;  // of a window, and of all planes
-
-// Which source pixel a cell of a target pixel's window sees, along one axis: of the input that of
-// the output, or back.
-struct Axis {
-  int64_t targets, sources, cells, stride, pad, dilation;
-  bool back;
-
-  bool sees(int64_t target, int64_t cell) const {
-    return !back || (target + pad - cell * dilation) % stride == 0;
-  }
-  int64_t source(int64_t target, int64_t cell) const {
-    return back ? (target + pad - cell * dilation) / stride
-                : target * stride - pad + cell * dilation;
-  }
-  // Of neighbouring targets whose cells see alike, and of their sources.
-  int64_t step() const { return back ? stride : 1; }
-  int64_t source_step() const { return back ? 1 : stride; }
-  // All sources, inside or not.
-  Span seen() const {
-    const int64_t reach = (cells - 1) * dilation, last = targets - 1;
-    if (back) return {divide_down(pad - reach, stride), divide_down(last + pad, stride) + 1};
-    return {-pad, last * stride - pad + reach + 1};
-  }
-};
 
 // The cells from `first` to `last` that `count` targets see inside the image, any of them, the
 // targets alike; with none, last < first.
@@ -108,17 +83,6 @@ inline void stack_images(const float* x, int64_t n, int64_t image, int64_t w, St
                });
 }
 
-// Where the factors of a term lie: from the first of a plane's filters, from a pixel of the plane.
-struct Tap {
-  int32_t filter, pixel;
-};
-
-// Terms of some pixels, taps of each of `planes`.
-struct Terms {
-  const Tap* taps;
-  int64_t count, planes, filter_plane, pixel_plane;  // steps from plane to plane
-};
-
 // filters (Rows,) times pixels (Vectors,), `vector` apart -> to (Rows, Vectors), which is added to
 template <int Rows, int Vectors>
 __attribute__((noinline)) void multiply_terms(const float* filters, const float* pixels,
@@ -146,54 +110,15 @@ __attribute__((noinline)) void multiply_terms(const float* filters, const float*
       store(to + j * to_vector, load(to + j * to_vector) + sum[i][j]);
 }
 
-template <int Rows = kTileRows, int Vectors = kTileVectors>
-inline void multiply_tile_of_terms(int64_t rows, int64_t vectors, const float* filters,
-                                   const float* pixels, int64_t vector, const Terms& terms,
-                                   float* to, int64_t row, int64_t to_vector) {
-  if constexpr (Vectors > 1)
-    if (vectors < Vectors)
-      return multiply_tile_of_terms<Rows, Vectors - 1>(rows, vectors, filters, pixels, vector,
-                                                       terms, to, row, to_vector);
-  if constexpr (Rows > 1)
-    if (rows < Rows)
-      return multiply_tile_of_terms<Rows - 1, Vectors>(rows, vectors, filters, pixels, vector,
-                                                       terms, to, row, to_vector);
-  multiply_terms<Rows, Vectors>(filters, pixels, vector, terms, to, row, to_vector);
-}
-
-// A convolution of stacks, or the gradient of its input, of one group: filters (rows, planes, cells)
-// by their strides.
-struct Stacked {
-  Axis down, right;
+struct Stacked : Filters {
   Stacks stacks;
-  int64_t rows, row_step, plane_step;
 
   // Pixels in a tile: one, if a stack is as wide as that, or else neighbours, a vector each.
   int64_t wide() const { return kTileColumns / stacks.lanes; }
-  int64_t cells() const { return down.cells * right.cells; }
-  int64_t planes_at_once() const { return kBlockK / cells(); }
   // Strips of the pixels, and the pixels of one: as many in each, or a thread would have fewer.
-  int64_t pixels() const { return down.targets * right.targets; }
   int64_t strips() const { return divide_up(pixels(), kStripFloats / stacks.lanes); }
   int64_t strip() const { return divide_up(pixels(), most(1, strips())); }
-  int64_t height() const { return divide_up(rows, most(1, divide_up(rows, kTileRows))); }
-  int64_t filter_floats() const { return round_up(rows, height()) * stacks.planes * cells(); }
 };
-
-// filters -> packed (rows / height, planes, cells, height)
-inline void pack_filters(const Stacked& s, const float* filters, float* packed) {
-  const int64_t height = s.height(), planes = s.stacks.planes, cells = s.cells();
-  parallel_for(divide_up(s.rows, height) * planes, kElementwiseGrain / (cells * height) + 1,
-               [=, &s](int64_t begin, int64_t end) {
-                 for (int64_t t = begin; t < end; ++t) {
-                   const int64_t i = t / planes * height, rows = least(height, s.rows - i);
-                   const float* from[kTileRows];
-                   for (int64_t r = 0; r < rows; ++r)
-                     from[r] = filters + (i + r) * s.row_step + t % planes * s.plane_step;
-                   transpose(from, rows, height, cells, packed + t * cells * height);
-                 }
-               });
-}
 
 // Consecutive pixels of the output, counted through its rows, cut into tiles whose pixels see alike.
 struct Strip {
@@ -267,29 +192,29 @@ struct Strip {
     const int64_t vector = wide == 1 ? kLanes : s.right.source_step() * lanes;
     const int64_t to_vector = wide == 1 ? kLanes : s.right.step() * lanes;
     const int64_t filter_plane = s.cells() * s.height(), pixel_plane = s.stacks.plane();
-    for (int64_t p = 0; p < s.stacks.planes; p += at_once)
+    for (int64_t p = 0; p < s.planes; p += at_once)
       for (const Part* at = part; at < part + parts; ++at) {
-        const int64_t planes = least(at_once, s.stacks.planes - p);
+        const int64_t planes = least(at_once, s.planes - p);
         const Terms terms = {at->taps, at->count, planes, filter_plane, pixel_plane};
-        multiply_tile_of_terms(rows, wide == 1 ? kTileVectors : at->pixels,
-                               filters + p * filter_plane, stack + p * pixel_plane + at->source,
-                               vector, terms, sums + at->first * lanes, length * lanes, to_vector);
+        with_size(rows, wide == 1 ? kTileVectors : at->pixels, [&]<int Rows, int Vectors>() {
+          multiply_terms<Rows, Vectors>(filters + p * filter_plane,
+                                        stack + p * pixel_plane + at->source, vector, terms,
+                                        sums + at->first * lanes, length * lanes, to_vector);
+        });
       }
   }
 };
 
-inline Stacked stacked(Axis down, Axis right, int64_t n, int64_t planes, int64_t rows,
-                       int64_t row_step, int64_t plane_step) {
+inline Stacked stacked(const Filters& f, int64_t n) {
   // Pixels of one tile may see differently: what some see outside is there, and is zero.
-  const Stacks stacks = stacks_of(down, right, n, planes, !fill_tiles(n));
-  return {down, right, stacks, rows, row_step, plane_step};
+  return {f, stacks_of(f.down, f.right, n, f.planes, !fill_tiles(n))};
 }
 
 // Whether there are so many terms that stacking pays. Of windows of one cell each term would lie in a
 // page of its own.
 inline bool is_worth_stacking(const Stacked& s, int64_t n) {
   return are_worth_it(s.stacks, n, s.right.sources) && s.rows > 0 && s.cells() > 1 &&
-         s.cells() <= kMostCells && s.stacks.planes * s.cells() >= kLeastTerms;
+         s.cells() <= kMostCells && s.planes * s.cells() >= kLeastTerms;
 }
 
 // sums (rows, length, lanes) -> out, of n images `image` apart, planes `plane` apart
@@ -318,7 +243,7 @@ inline int64_t stacks_at_once(int64_t n, const Stacks& stacks) {
 // Floats of workspace.
 inline int64_t stacked_floats(const Stacked& s, int64_t n) {
   if (!is_worth_stacking(s, n)) return 0;
-  return round_up(s.filter_floats(), 16) + stacks_at_once(n, s.stacks) * s.stacks.floats();
+  return s.floats() + stacks_at_once(n, s.stacks) * s.stacks.floats();
 }
 
 // x (n, planes, h, w) -> out (n, rows, oh, ow) by filters, of one group; images are `x_image` and
@@ -329,7 +254,7 @@ inline void convolve_stacked(const Stacked& s, const float* x, int64_t x_image,
   const int64_t lanes = s.stacks.lanes, height = s.height(), tiles = divide_up(s.rows, height);
   const int64_t pixels = s.pixels(), strips = s.strips();
   const int64_t at_once = stacks_at_once(n, s.stacks), floats = s.stacks.floats();
-  float *packed = workspace, *stack = workspace + round_up(s.filter_floats(), 16);
+  float *packed = workspace, *stack = workspace + s.floats();
   pack_filters(s, filters, packed);
   for (int64_t n0 = 0; n0 < n; n0 += at_once * lanes) {
     const int64_t stacks = divide_up(least(n - n0, at_once * lanes), lanes);
@@ -348,7 +273,7 @@ inline void convolve_stacked(const Stacked& s, const float* x, int64_t x_image,
           for (int64_t r = 0; r < rows; ++r)
             for (int64_t l = 0; l < row; l += kLanes)
               store(sums + r * row + l, broadcast(bias ? bias[i + r] : 0.f));
-          strip.multiply(packed + i * s.stacks.planes * s.cells(), stack + q * floats, rows, sums);
+          strip.multiply(packed + i * s.planes * s.cells(), stack + q * floats, rows, sums);
           unstack(sums, rows, strip.length, lanes, out + image * out_image + i * pixels + first,
                   least(lanes, n - image), out_image, pixels);
         }

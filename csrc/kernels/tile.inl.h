@@ -14,6 +14,10 @@ constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
 constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
 constexpr int64_t kWidest = most(kTileRows, kTileColumns);                           // of slivers
 
+// Rows of a tile where m rows are cut into as few as there can be: equally many, or the last one
+// would have few rows for as many loads of b.
+inline int64_t tile_height(int64_t m) { return divide_up(m, most(1, divide_up(m, kTileRows))); }
+
 // Steps [p, length) of x (rows, length), each row at a place of its own -> to (length, width), zeros
 // beyond rows, kStep of them at a time.
 template <int64_t kStep>
@@ -121,6 +125,39 @@ struct Place {
   }
 };
 
+// sum (Rows, Vectors kLanes) -> to. Always inlined, or the sums would go through memory.
+template <int Rows, int Vectors>
+__attribute__((always_inline)) inline void put_tile(Vec (&sum)[Rows][Vectors], const Place& to) {
+  if (to.bias) {
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += broadcast(to.bias[i]);
+  }
+  if (to.add) {
+    const float* from = to.data;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i, from += to.row)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += load(from + j * kLanes);
+  }
+  float* out = to.data;
+#pragma GCC unroll 32
+  for (int i = 0; i < Rows; ++i, out += to.row)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) store(out + j * kLanes, sum[i][j]);
+}
+
+// multiply.operator()<rows, vectors>(), for as many as a tile has at most
+template <int Rows = kTileRows, int Vectors = kTileVectors, class Multiply>
+inline void with_size(int64_t rows, int64_t vectors, const Multiply& multiply) {
+  if constexpr (Vectors > 1)
+    if (vectors < Vectors) return with_size<Rows, Vectors - 1>(rows, vectors, multiply);
+  if constexpr (Rows > 1)
+    if (rows < Rows) return with_size<Rows - 1, Vectors>(rows, vectors, multiply);
+  multiply.template operator()<Rows, Vectors>();
+}
+
 // a (Rows, k), b (k, Vectors kLanes) with columns side by side -> to (Rows, Vectors kLanes) = a b
 // A function of its own: inlined, its sums would compete for registers with its caller's indices.
 // So would places of all rows of a: of 14, counted by threes, 5 places and 3 steps are enough. What
@@ -153,36 +190,14 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, const Sliver& b
       for (int i = 0; i < Rows; i += 3) third[i / 3] += a.step;
     }
   }
-  if (to.bias) {
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i)
-#pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] += broadcast(to.bias[i]);
-  }
-  if (to.add) {
-    const float* from = to.data;
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i, from += to.row)
-#pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] += load(from + j * kLanes);
-  }
-  float* out = to.data;
-#pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, out += to.row)
-#pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) store(out + j * kLanes, sum[i][j]);
+  put_tile(sum, to);
 }
 
 // The same for as many rows and columns as are wanted.
-template <int Rows = kTileRows, int Vectors = kTileVectors>
 inline void multiply_tile(const Thirds& a, const Sliver& b, int64_t k, int64_t rows,
                           int64_t columns, const Place& to, const Ahead& ahead) {
-  if constexpr (Vectors > 1)
-    if (columns <= (Vectors - 1) * kLanes)
-      return multiply_tile<Rows, Vectors - 1>(a, b, k, rows, columns, to, ahead);
-  if constexpr (Rows > 1)
-    if (rows < Rows) return multiply_tile<Rows - 1, Vectors>(a, b, k, rows, columns, to, ahead);
-  multiply_slivers<Rows, Vectors>(a, b, k, to, ahead);
+  with_size(rows, divide_up(columns, kLanes),
+            [&]<int Rows, int Vectors>() { multiply_slivers<Rows, Vectors>(a, b, k, to, ahead); });
 }
 
 }  // namespace

@@ -77,8 +77,8 @@ def table(title: str, heads: Iterable[str], rows: list[str]) -> str:
 
 def main() -> int:
     """1 if a fault was not caught."""
-    if compiler() is None or backend.why_absent("sim"):
-        print("planting faults into kernels needs a C++ compiler and the simulator")
+    if compiler() is None or backend.why_absent("sim") or not all(f.can_run() for f in CPU):
+        print("planting faults into kernels needs a C++ compiler, the simulator and AVX2")
         return CANNOT_RUN
     (cpu, cuda), python = kernel_rows(), package_rows()
     page = (

@@ -20,7 +20,7 @@ from baregrad.cases.case import CaseError
 from baregrad.cases.check import check, exact_result
 from baregrad.cases.on_device import OnDevice
 from conftest import SCHEDULES
-from toolchain import SIMT, SOURCES, compile_shared, translate_cu
+from toolchain import ISA_FLAGS, SIMT, SOURCES, compile_shared, translate_cu
 
 from . import plant
 
@@ -34,6 +34,11 @@ class Fault:
     right: str
     wrong: str
     shared: str = ""  # the header in which the line stands, if not the op's own file
+    isa: str = ""  # that has kernels which run it, if not all have
+
+    def can_run(self) -> bool:
+        """Whether this machine has an instruction set whose kernels run the line."""
+        return not self.isa or self.isa in _cpu.available()
 
     def __str__(self) -> str:
         return f"{self.op}-{self.what}"
@@ -62,7 +67,7 @@ def slots(op: str) -> list[str]:
 
 
 def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
-    isa = _cpu.available()[-1]  # compiles without flags of its own
+    isa = fault.isa or _cpu.available()[-1]  # which compiles without flags of its own
     shutil.copytree(SOURCES / "csrc", folder / "csrc")
     plant(
         folder / "csrc" / "kernels" / f"{fault.shared or fault.op}.inl.h", fault.right, fault.wrong
@@ -82,6 +87,7 @@ def compile_cpu(fault: Fault, folder: Path, threads: Path) -> Path:
         [plugin, threads],
         folder / "plugin.so",
         "-ffp-contract=off",
+        *ISA_FLAGS[isa],
         "-Wno-unused-parameter",
         "-Wno-unused-but-set-parameter",
         "-Wno-unused-variable",
@@ -111,7 +117,8 @@ def compile_cuda(fault: Fault, folder: Path, _: Path) -> Path:
 def noticed_on_the_cpu(fault: Fault, library: Path) -> str:
     """The first case that notices the fault, or nothing."""
     try:
-        _cpu.select(_cpu.available()[-1], [(fault.op, fault.what, str(library))])
+        isa = fault.isa or _cpu.available()[-1]
+        _cpu.select(isa, [(fault.op, fault.what, str(library))])
         return noticed(fault, bg.kernels.cpu)
     finally:
         _cpu.select("", [])

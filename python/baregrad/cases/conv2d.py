@@ -112,7 +112,7 @@ _shapes = [
     Windows(13, 9, 6, 5, (3, 2), o=14, padding=(1, 1)),
     Windows(45, 16, 1, 66, (1, 5), o=13, padding=(0, 1)),
     Windows(36, 9, 5, 6, (3, 3), o=11, padding=(1, 1)),
-    Windows(16, 60, 4, 5, (3, 3), o=66, padding=(1, 1)),  # more than a block of k
+    Windows(16, 145, 4, 5, (3, 3), o=66, padding=(1, 1)),  # planes in two parts
     Windows(12, 65, 5, 40, (1, 1), o=64),  # of 1 x 1, pixels for more than a strip
     Windows(16, 8, 3, 3, (3, 3), o=8, padding=(4, 4)),  # windows of padding alone
     Windows(32, 8, 8, 9, (3, 3), o=9, stride=(2, 2), padding=(1, 1)),
@@ -136,6 +136,16 @@ _shapes = [
     # And those of one cell: some pixels at a time, and so many filters that sums fill a cache.
     Windows(9, 6, 37, 33, (1, 1), o=7),
     Windows(8, 65, 23, 25, (1, 1), o=66),
+    # Images that keep their size, as they lie: rows that end anywhere in a vector, several in one, whole
+    # tiles or not, filters in several blocks, planes in several, groups, and windows as high as images.
+    Windows(1, 8, 12, 13, (3, 3), o=15, padding=(1, 1)),
+    Windows(2, 9, 24, 24, (3, 3), o=29, padding=(1, 1)),
+    Windows(17, 8, 16, 33, (3, 3), o=9, padding=(1, 1)),
+    Windows(3, 12, 9, 31, (1, 7), o=13, padding=(0, 6), dilation=(1, 2)),
+    Windows(2, 7, 129, 1, (5, 1), o=8, padding=(2, 0), groups=1),
+    Windows(2, 26, 3, 50, (5, 3), o=30, padding=(2, 1), groups=2),
+    Windows(1, 150, 11, 13, (3, 3), o=144, padding=(1, 1)),
+    Windows(5, 10, 30, 70, (3, 3), o=30, padding=(2, 2), dilation=(2, 2)),
     # So many outputs, pixels and weights that a device has larger tiles for them.
     Windows(9, 2, 63, 64, (1, 1), o=70),
     Windows(9, 70, 63, 64, (1, 1), o=2),
@@ -148,7 +158,12 @@ tests += [
         case(kernel, Windows(n, c, 9, 17, (3, 3), o=o, stride=stride, padding=(1, 1))), sprinkle
     )
     for kernel in _kernels
-    for n, c, o, stride in ((2, 2, 3, (2, 2)), (16, 8, 9, (2, 2)), (9, 1, 16, (1, 1)))
+    for n, c, o, stride in (
+        (2, 2, 3, (2, 2)),
+        (16, 8, 9, (2, 2)),
+        (9, 1, 16, (1, 1)),
+        (2, 8, 9, (1, 1)),
+    )
 ]
 benchmarks = [
     case(kernel, windows)
