@@ -256,6 +256,34 @@ inline void transpose_4x4(const float* const* from, float* to, int64_t step) {
 #endif
 }
 
+// The same for i and j below 8.
+inline void transpose_8x8(const float* const* from, float* to, int64_t step) {
+#if BAREGRAD_VECTOR_BYTES >= 32
+  __m256 halves[8];  // 0 4, 1 5, 2 6, 3 7 of the first four columns, and of the last
+  for (int k = 0; k < 8; ++k) {
+    const float *low = from[k % 4] + k / 4 * 4, *high = from[k % 4 + 4] + k / 4 * 4;
+    halves[k] =
+        _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
+  }
+  for (int k = 0; k < 8; k += 4, to += 4 * step) {
+    const __m256 a = _mm256_unpacklo_ps(halves[k], halves[k + 1]);
+    const __m256 b = _mm256_unpackhi_ps(halves[k], halves[k + 1]);
+    const __m256 c = _mm256_unpacklo_ps(halves[k + 2], halves[k + 3]);
+    const __m256 d = _mm256_unpackhi_ps(halves[k + 2], halves[k + 3]);
+    _mm256_storeu_ps(to, _mm256_shuffle_ps(a, c, _MM_SHUFFLE(1, 0, 1, 0)));
+    _mm256_storeu_ps(to + step, _mm256_shuffle_ps(a, c, _MM_SHUFFLE(3, 2, 3, 2)));
+    _mm256_storeu_ps(to + 2 * step, _mm256_shuffle_ps(b, d, _MM_SHUFFLE(1, 0, 1, 0)));
+    _mm256_storeu_ps(to + 3 * step, _mm256_shuffle_ps(b, d, _MM_SHUFFLE(3, 2, 3, 2)));
+  }
+#else
+  for (int j = 0; j < 8; j += 4)
+    for (int i = 0; i < 8; i += 4) {
+      const float* const four[] = {from[j] + i, from[j + 1] + i, from[j + 2] + i, from[j + 3] + i};
+      transpose_4x4(four, to + i * step + j, step);
+    }
+#endif
+}
+
 // load_n and store_n where n is mostly a whole vector.
 inline Vec load_upto(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_n(p, n, 0.f);

@@ -221,19 +221,7 @@ inline bool is_worth_stacking(const Stacked& s, int64_t n) {
 inline void unstack(const float* sums, int64_t rows, int64_t length, int64_t lanes, float* out,
                     int64_t n, int64_t image, int64_t plane) {
   for (int64_t r = 0; r < rows; ++r, out += plane, sums += length * lanes)
-    for (int64_t l = 0; l < n; l += 4)
-      for (int64_t x = 0; x < length; x += 4) {
-        const float* from = sums + x * lanes + l;
-        float* to = out + l * image + x;
-        if (l + 4 <= n && x + 4 <= length) {
-          const float* const four[] = {from, from + lanes, from + 2 * lanes, from + 3 * lanes};
-          transpose_4x4(four, to, image);
-        } else {
-          for (int64_t i = 0; i < least(4, n - l); ++i)
-            for (int64_t j = 0; j < least(4, length - x); ++j)
-              to[i * image + j] = from[j * lanes + i];
-        }
-      }
+    transpose_block(length, n, sums, lanes, out, image);
 }
 
 inline int64_t stacks_at_once(int64_t n, const Stacks& stacks) {

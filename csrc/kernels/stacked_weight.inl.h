@@ -54,20 +54,13 @@ inline int64_t stacked_floats(const StackedWeight& s, int64_t n) {
 inline void pack_gradients(const float* dout, int64_t n, int64_t image, int64_t filters,
                            int64_t plane, int64_t pixels, int64_t lanes, float* sliver) {
   const int64_t step = lanes * kTileColumns;
-  for (int64_t l = 0; l < lanes; ++l, dout += image, sliver += kTileColumns)
-    for (int64_t x = 0; x < pixels; x += 4)
-      for (int64_t f = 0; f < kTileColumns; f += 4) {
-        const float* from = dout + f * plane + x;
-        float* to = sliver + x * step + f;
-        if (l < n && f + 4 <= filters && x + 4 <= pixels) {
-          const float* const four[] = {from, from + plane, from + 2 * plane, from + 3 * plane};
-          transpose_4x4(four, to, step);
-        } else {
-          for (int64_t i = 0; i < least(4, pixels - x); ++i)
-            for (int64_t j = 0; j < 4; ++j)
-              to[i * step + j] = l < n && f + j < filters ? from[j * plane + i] : 0.f;
-        }
-      }
+  for (int64_t l = 0; l < lanes; ++l, dout += image, sliver += kTileColumns) {
+    const int64_t there = l < n ? least(filters, kTileColumns) : 0;
+    transpose_block(there, pixels, dout, plane, sliver, step);
+    if (there < kTileColumns)
+      for (int64_t x = 0; x < pixels; ++x)
+        for (int64_t f = there; f < kTileColumns; ++f) sliver[x * step + f] = 0.f;
+  }
 }
 
 // x (n, planes, h, w), dout (n, filters, oh, ow), images so far apart -> sums (kh, kw, planes, filters)

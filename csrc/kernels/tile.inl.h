@@ -48,6 +48,33 @@ inline void transpose(const float* const* x, int64_t rows, int64_t width, int64_
   transpose_from<4>(0, x, rows, width, length, to);
 }
 
+// x (rows, columns), rows `step` floats apart -> to (columns, rows), rows `to_step` floats apart
+template <int kSize = 8>
+inline void transpose_block(int64_t rows, int64_t columns, const float* x, int64_t step, float* to,
+                            int64_t to_step) {
+  constexpr int kLess = kSize == 8 ? 4 : 1;
+  int64_t j = 0;
+  for (; j + kSize <= columns; j += kSize) {
+    int64_t i = 0;
+    for (; i + kSize <= rows; i += kSize) {
+      const float *from[kSize], *first = x + i * step + j;
+      for (int k = 0; k < kSize; ++k) from[k] = first + k * step;
+      float* place = to + j * to_step + i;
+      if constexpr (kSize == 8)
+        transpose_8x8(from, place, to_step);
+      else if constexpr (kSize == 4)
+        transpose_4x4(from, place, to_step);
+      else
+        *place = *first;
+    }
+    if constexpr (kSize > 1)
+      transpose_block<kLess>(rows - i, kSize, x + i * step + j, step, to + j * to_step + i,
+                             to_step);
+  }
+  if constexpr (kSize > 1)
+    transpose_block<kLess>(rows, columns - j, x + j, step, to + j * to_step, to_step);
+}
+
 struct Span {
   int64_t begin, end;
 };
