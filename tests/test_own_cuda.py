@@ -51,6 +51,13 @@ def file(tmp_path: Path) -> Path:
     return source
 
 
+@pytest.mark.parametrize("rung", ["gemm_5_vectors", "gemm_7_copies", "softmax_xent_0_naive"])
+def test_a_copy_of_a_rung_finds_what_the_rung_includes(rung: str, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.cu"
+    copy.write_text((own.DEVICE / "ladder" / f"{rung}.cu").read_text())
+    assert set(own.build(copy, device="sim").ops) == {re.split(r"_\d", rung)[0]}
+
+
 @pytest.mark.parametrize(
     ("device", "spec", "expected"),
     [

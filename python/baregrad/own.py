@@ -133,7 +133,8 @@ def on_cuda(plugin: Plugin) -> Plugin:
     """The same kernels for the CUDA device that is here, compiled by nvcc. Raises as `build`."""
     source, library = plugin.source, plugin.library.with_name(plugin.source.stem + _CUDA_LIBRARY)
     if not library.exists():
-        folders = (DEVICE, DEVICE / "kernels", HEADERS, source.resolve().parent)
+        parts = (DEVICE, DEVICE / "kernels", DEVICE / "ladder")
+        folders = (*parts, HEADERS, source.resolve().parent)
         includes = [word for folder in folders for word in ("-I", str(folder))]
         half = library.with_name("half")  # nvcc takes no name that has a quote
         output = ("-include", str(HEADERS / "kernels.h"), "-o", str(half), "-x", "cu", "-")
@@ -216,29 +217,35 @@ def _device_headers() -> Path:
     return folder
 
 
-def _included(source: Path) -> dict[str, str]:
-    """The texts of the files beside a .cu that it includes, and of those that these do, by name."""
-    texts: dict[str, str] = {}
+def _included(source: Path) -> dict[str, tuple[Path, str]]:
+    """The places and texts of the files that a .cu includes, and of those that these do, by name.
+
+    They lie beside it or, of a copy of a rung, beside the rung.
+    """
+    found: dict[str, tuple[Path, str]] = {}
     names = _INCLUDE.findall(_text(source))
     while names:
         name = names.pop()
-        is_beside = not Path(name).is_absolute() and ".." not in Path(name).parts
-        if is_beside and name not in texts and (source.parent / name).is_file():
-            texts[name] = _text(source.parent / name)
-            names += _INCLUDE.findall(texts[name])
-    return texts
+        if name in found or Path(name).is_absolute() or ".." in Path(name).parts:
+            continue
+        for folder in (source.resolve().parent, DEVICE / "ladder"):
+            if (folder / name).is_file():
+                found[name] = folder / name, _text(folder / name)
+                names += _INCLUDE.findall(found[name][1])
+                break
+    return found
 
 
 def _own_headers(source: Path) -> Path:
     """A folder of what a .cu includes, translated."""
-    texts = _included(source)
-    what = json.dumps([str(source.resolve()), texts])
+    found = _included(source)
+    what = f"{source.resolve()}\0{found}"
     folder = _place() / hashlib.sha256(what.encode()).hexdigest()[:16]
-    for name, text in texts.items():
+    for name, (header, text) in found.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.write_text(_translator().translate(text, str(source.resolve().parent / name)))
+            path.write_text(_translator().translate(text, str(header)))
         except ValueError as error:
             raise ValueError(f"[use] {error}") from error
     return folder
