@@ -147,7 +147,10 @@ void multiply_near(const A& a, const B& b, const Store& store, ProductPart part,
       for (int64_t t = 0; t < next - begin; ++t) {
         const int64_t turn = begin % column + t / wide, i = turn * height;
         const int64_t q = t % wide, j = part.column + j0 + q * kTileColumns;
-        multiply_part(a(i), slivers[q], k,
+        Thirds rows = a(i);
+        // Where a lies, its rows are too many streams for the CPU to see what comes next.
+        if (q == 0 && rows.step == 1 && i + height < part.rows) rows.next = a(i + height).data;
+        multiply_part(rows, slivers[q], k,
                       {part.row + i, j, least(part.rows - i, height), columns(q), part.first},
                       store, b.ahead(j + wide * kTileColumns, k0, turn, column));
       }

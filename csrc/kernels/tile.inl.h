@@ -115,6 +115,7 @@ struct Thirds {
   static constexpr int kCount = (kTileRows + 2) / 3;
   const float* first[kCount];
   int64_t side, step;
+  const float* next = nullptr;  // rows that are wanted after these, to be fetched meanwhile
 
   Thirds() = default;
   Thirds(Sliver a) : side(a.side), step(a.step) {
@@ -203,6 +204,8 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, const Sliver& b
   for (int64_t p0 = 0; p0 < k; p0 += kLine) {
     const int64_t steps = least(kLine, k - p0);
     ahead.fetch(p0, steps);
+    if (a.next)
+      for (int64_t i = 0; i < Rows; ++i) __builtin_prefetch(a.next + i * side + p0);
     for (int64_t p = 0; p < steps; ++p, right += step) {
       Vec from[Vectors];
 #pragma GCC unroll 8
