@@ -129,7 +129,8 @@ void multiply_near(const A& a, const B& b, const Store& store, ProductPart part,
   const auto multiply = [&](int64_t begin, int64_t end) {
     alignas(64) float room[kBlockK * kTileColumns];
     Sliver slivers[kAtOnce];
-    for (int64_t next; begin < end; begin = next) {
+    int64_t next;
+    for (bool first = true; begin < end; begin = next, first = false) {
       const int64_t wide = begin % column ? 1 : most(1, least(at_once, (end - begin) / column));
       next = least(end, (begin / column + wide) * column);
       const int64_t j0 = begin / column * kTileColumns;
@@ -149,7 +150,8 @@ void multiply_near(const A& a, const B& b, const Store& store, ProductPart part,
         const int64_t q = t % wide, j = part.column + j0 + q * kTileColumns;
         Thirds rows = a(i);
         // Where a lies, its rows are too many streams for the CPU to see what comes next.
-        if (q == 0 && rows.step == 1 && i + height < part.rows) rows.next = a(i + height).data;
+        if (first && q == 0 && rows.step == 1 && i + height < part.rows)
+          rows.next = a(i + height).data;
         multiply_part(rows, slivers[q], k,
                       {part.row + i, j, least(part.rows - i, height), columns(q), part.first},
                       store, b.ahead(j + wide * kTileColumns, k0, turn, column));

@@ -204,8 +204,8 @@ __attribute__((noinline)) void multiply_slivers(const Thirds& a, const Sliver& b
   for (int64_t p0 = 0; p0 < k; p0 += kLine) {
     const int64_t steps = least(kLine, k - p0);
     ahead.fetch(p0, steps);
-    if (a.next)
-      for (int64_t i = 0; i < Rows; ++i) __builtin_prefetch(a.next + i * side + p0);
+    if (const float* row = a.next)
+      for (int i = 0; i < Rows; ++i, row += side) __builtin_prefetch(row + p0);
     for (int64_t p = 0; p < steps; ++p, right += step) {
       Vec from[Vectors];
 #pragma GCC unroll 8
