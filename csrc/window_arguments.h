@@ -18,6 +18,14 @@ inline int64_t integer(py::handle value) {
   return overflow < 0 ? INT64_MIN : found;
 }
 
+// The same of an argument, which is an integer.
+inline int64_t integer(const Call& call, const char* name, py::handle value) {
+  if (!PyIndex_Check(value.ptr()))
+    call.wrong_type(std::string(name) + " is " + std::string(py::repr(value)) +
+                    ", expected an integer");
+  return integer(value);
+}
+
 // Integers of at least `least`, from a tuple or the like.
 inline Shape counts(const Call& call, const char* name, py::handle value, int64_t least,
                     size_t length = 2) {

@@ -149,6 +149,7 @@ def test_an_entry_reaches_the_simulator_inside_live_training() -> None:
             {},
             "table is 'fast', expected cpu, reference, name=value or a file .cpp, .cc, .cxx or .cu",
         ),
+        ((".",), {}, "table is '.', expected cpu, .*; it is a folder"),
         (("sim",), {}, r'a device is chosen by .to\("sim"\)'),
         ((), {"gemm": "ladder/9"}, "gemm is 'ladder/9', .* gemm=ladder/0_naive"),
         (("conv=ladder/0",), {}, "'conv' is no op, expected conv2d"),

@@ -64,12 +64,14 @@ def test_cross_entropy_refuses_wrong_labels():
     logits = bg.tensor(np.zeros((2, 3), np.float32))
     with pytest.raises(IndexError, match=r"labels\[1\] is 3, expected 0 <= label < 3"):
         F.cross_entropy(logits, bg.tensor([0, 3]))
+    with pytest.raises(TypeError, match="target has dtype float32, expected int64 labels, or"):
+        F.cross_entropy(logits, bg.tensor([0.0, 1.0]))
     with pytest.raises(IndexError, match=r"target has a label 3, expected 0 <= label < 3"):
         F.cross_entropy(logits, bg.tensor([0, 3]), label_smoothing=0.1)
     with pytest.raises(ValueError, match=r"target has shape \(3,\), expected \(2,\) for input"):
         F.cross_entropy(logits, bg.tensor([0, 1, 2]))
-    with pytest.raises(ValueError, match=r"target has shape \(2,\), expected \(2, 3\) like input"):
-        F.cross_entropy(logits, bg.tensor([0.0, 1.0]))
+    with pytest.raises(ValueError, match=r"target has shape \(3,\), expected \(2, 3\) like input"):
+        F.cross_entropy(logits, bg.tensor([0.0, 1.0, 2.0]))
     with pytest.raises(TypeError, match=r"target is a list, expected a Tensor"):
         F.cross_entropy(logits, [0, 1])
     with pytest.raises(TypeError, match=r"target has dtype bool, expected int64"):

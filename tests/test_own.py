@@ -125,6 +125,39 @@ def test_a_kernel_that_leaves_the_process_is_noticed(file: Path) -> None:
         trial.check(own.build(file))
 
 
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("__builtin_trap();", r"crashed with SIG\w+"),
+        ("for (volatile int x = 0;;) x = 0;", "did not"),
+    ],
+)
+def test_a_file_that_fails_as_it_is_loaded_is_blamed_for_no_case(
+    file: Path, what: str, how: str
+) -> None:
+    file.write_text(PLAIN + f"struct At {{ At() {{ {what} }} }} once;\n")
+    with pytest.raises(ValueError, match=rf"{how}.* \(as it was loaded, before the first case\)"):
+        trial.check(own.build(file), seconds=3.0)
+
+
+def test_what_fails_only_in_a_size_that_is_timed_does_not_take_the_bench_down(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = "  if (m * n * k == 1 << 18) __builtin_trap();\n"
+    hang = "  for (volatile int x = 0; m * n * k == 1 << 18;) x = 0;\n"
+    wrong = "  if (m * n * k == 1 << 18) c[7] = 5;\n"
+    sentences = (r"crashed with SIG\w+", "did not return within 5 s", r"out\[0, 7\] is ")
+    monkeypatch.setattr(trial, "_TIMED_SECONDS", 5.0)
+    for what, sentence in zip((crash, hang, wrong), sentences, strict=True):
+        file.write_text(PLAIN.replace("{\n", "{\n" + what, 1))
+        assert trial.check(own.build(file)) > 300
+        with pytest.raises(SystemExit):
+            main(["bench", "gemm", "--use", str(file)])
+        assert re.search(
+            rf"\[gemm\] .*my_gemm.cpp: {sentence}.*m n k = 64 64 64", capsys.readouterr().err
+        )
+
+
 def test_what_is_wrong_is_never_used(file: Path) -> None:
     file.write_text(PLAIN.replace("+=", "-="))
     before = _cpu.in_use()
@@ -234,6 +267,9 @@ def test_a_kind_is_no_op_to_begin_with(tmp_path: Path, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit):
         main(["new", "relu", str(tmp_path / "mine.cpp")])
     assert capsys.readouterr().err.endswith("; relu is a kind of unary\n")
+    with pytest.raises(SystemExit):
+        main(["new", "softmax_forward", str(tmp_path / "mine.cpp")])
+    assert capsys.readouterr().err.endswith("; softmax_forward is a kernel of softmax\n")
 
 
 def test_it_trains(file: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -285,7 +321,7 @@ def naive(op: str, right: str, wrong: str) -> str:
         ("softmax_xent", "if (i < *bad_row) *bad_row", "*bad_row",
          r"said that labels\[\d+\] is .*, not that labels\[\d+\] is "),
         ("gather_rows", "rows[i] >= 0 && rows[i] < v", "rows[i] < v",
-         r"\[gather_rows\] .*: accepted that rows\[\d+\] is -1, expected 0 <= rows < 7 "),
+         r"_rows\] .*: accepted that rows\[\d+\] is -1, expected 0 <= rows < 7 "),
     ],
 )  # fmt: skip
 def test_a_kernel_that_swallows_nan_or_accepts_what_is_outside_is_wrong(

@@ -46,16 +46,16 @@ inline Filters forward_filters(const Conv2dSize& s) {
           cells};
 }
 
-// How filters see n images.
-enum class Sees { kShifted, kStacks, kNeither };
+// How filters go over n images.
+enum class Way { kShifted, kStacked, kWindows };
 
-inline Sees sees(const Filters& f, int64_t n) {
+inline Way way_of(const Filters& f, int64_t n) {
   const bool stack = is_worth_stacking(stacked(f, n), n);
-  if (is_shifted(f) && (!stack || f.pixels() >= kManyPixels)) return Sees::kShifted;
-  return stack ? Sees::kStacks : Sees::kNeither;
+  if (is_shifted(f) && (!stack || f.pixels() >= kManyPixels)) return Way::kShifted;
+  return stack ? Way::kStacked : Way::kWindows;
 }
 inline int64_t filters_floats(const Filters& f, int64_t n) {
-  return sees(f, n) == Sees::kShifted ? f.floats() : stacked_floats(stacked(f, n), n);
+  return way_of(f, n) == Way::kShifted ? f.floats() : stacked_floats(stacked(f, n), n);
 }
 
 // x (n, planes, h, w) -> out (n, rows, oh, ow) by filters, of one group; images are `x_image` and
@@ -63,7 +63,7 @@ inline int64_t filters_floats(const Filters& f, int64_t n) {
 inline void convolve(const Filters& f, const float* x, int64_t x_image, const float* filters,
                      const float* bias, float* out, int64_t out_image, int64_t n,
                      float* workspace) {
-  if (sees(f, n) == Sees::kShifted)
+  if (way_of(f, n) == Way::kShifted)
     convolve_shifted(Shifted(f), x, x_image, filters, bias, out, out_image, n, workspace);
   else
     convolve_stacked(stacked(f, n), x, x_image, filters, bias, out, out_image, n, workspace);
@@ -85,7 +85,7 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   const int64_t image = s.c * padded.plane(), at_once = images_at_once(s.n, image);
   float* images = static_cast<float*>(workspace);
   if (const Filters f = forward_filters(s);
-      sees(f, s.n) != Sees::kNeither && all_finite(weight, s.o * k)) {
+      way_of(f, s.n) != Way::kWindows && all_finite(weight, s.o * k)) {
     for (int64_t g = 0; g < s.groups; ++g)
       convolve(f, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
                bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n, images);
@@ -170,7 +170,7 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
     return scatter_images(scattered, dout, weight, dx, s, static_cast<float*>(workspace));
   if (!all_finite(weight, s.o * c * cells))
     return conv2d_backward_input_plainly(dout, weight, dx, s);
-  if (const Filters f = backward_filters(s); sees(f, s.n) != Sees::kNeither) {
+  if (const Filters f = backward_filters(s); way_of(f, s.n) != Way::kWindows) {
     for (int64_t g = 0; g < s.groups; ++g)
       convolve(f, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow, weight + g * o * c * cells,
                nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w, s.n,

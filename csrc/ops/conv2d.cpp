@@ -44,7 +44,7 @@ py::object conv2d_forward(py::handle x_, py::handle w_, py::handle bias_, py::ha
                           py::handle padding, py::handle dilation, py::handle groups_,
                           py::handle out_) {
   const Call call("conv2d_forward");
-  const int64_t groups = integer(groups_);
+  const int64_t groups = integer(call, "groups", groups_);
   const View x = call.contiguous("x", x_);
   call.expect_rank(x, "nchw");
   const View w = call.contiguous("w", w_);
@@ -77,7 +77,7 @@ py::object conv2d_backward_input(py::handle dout_, py::handle w_, py::handle sha
                                  py::handle stride, py::handle padding, py::handle dilation,
                                  py::handle groups_) {
   const Call call("conv2d_backward_input");
-  const int64_t groups = integer(groups_);
+  const int64_t groups = integer(call, "groups", groups_);
   const View dout = call.contiguous("dout", dout_);
   expect_lengths(call, dout, {"n", "o", "oh", "ow"});
   const Shape shape = counts(call, "shape", shape_, 0, 4);
@@ -102,7 +102,7 @@ py::object conv2d_backward_weight(py::handle x_, py::handle dout_, py::handle ke
                                   py::handle stride, py::handle padding, py::handle dilation,
                                   py::handle groups_) {
   const Call call("conv2d_backward_weight");
-  const int64_t groups = integer(groups_);
+  const int64_t groups = integer(call, "groups", groups_);
   const View x = call.contiguous("x", x_);
   call.expect_rank(x, "nchw");
   const View dout = call.contiguous("dout", dout_);

@@ -35,13 +35,19 @@ class Table:
 
     def __getattr__(self, kernel: str) -> Kernel:  # only for names not yet found: see setattr
         if kernel.startswith("_") or kernel not in reference.__all__:
-            raise AttributeError(f"no kernel {kernel!r}, only {', '.join(reference.__all__)}")
+            from difflib import get_close_matches
+
+            near = get_close_matches(kernel, reference.__all__) or reference.__all__
+            raise AttributeError(f"no kernel {kernel!r}, expected {' or '.join(near)}")
         source: Any = self.own if self.has(kernel) else self.fallback
         if source is None:
             raise NotImplementedError(f"[{kernel}] no {self.name} kernel yet")
         found: Kernel = getattr(source, kernel)
         setattr(self, kernel, found)
         return found
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *reference.__all__]
 
     def has(self, kernel: str) -> bool:
         """Whether this backend has a kernel of its own for it."""

@@ -141,6 +141,8 @@ def _pick_table(choice: Choice, name: str) -> Choice:
     hint = f'; a device is chosen by .to("{name}")' if name in ("sim", "cuda") else ""
     if name in _cpu.available():
         hint = f"; an instruction set is isa={name}"
+    elif Path(name).is_dir():
+        hint = "; it is a folder"
     elif "/" in name:
         hint = f"; a rung is that of an op, gemm={name} for one"
     raise ValueError(
@@ -253,8 +255,10 @@ def _or(names: Sequence[str]) -> str:
 
 
 def kind_of(name: str) -> str:
-    """What ends a sentence about such a name: "; relu is a kind of unary", or nothing."""
+    """What ends a sentence about such a name: "; relu is a kind of unary", a kernel of it, or nothing."""
     kinds = {"unary": _cpu.UNARY, "binary": _cpu.BINARY, "compare": _cpu.COMPARE}
+    if name in _cpu.SLOTS:
+        return f"; {name} is a kernel of {_cpu.SLOTS[name]}"
     return next((f"; {name} is a kind of {op}" for op in kinds if name in kinds[op]), "")
 
 
@@ -319,6 +323,11 @@ def left_out(where: str) -> list[str]:
     """The ops for which a kernel is in use that a backend has none of: one of the CPU on a device."""
     laid = {op for op, label, _ in _alternatives(where, _current) if label != "watched"}
     return [op for op, _ in _current.rungs if op not in laid]
+
+
+def own_kernels(op: str) -> Plugin | None:
+    """The file of somebody's that is in use for an op, compiled here."""
+    return _plugins.get(dict(_current.rungs).get(op, ""))
 
 
 def _library(where: str, library: str) -> str:

@@ -31,6 +31,7 @@ from .own import Plugin, device_of, watched
 from .typing import NDArray
 
 SECONDS = 20.0  # that one case may take
+_TIMED_SECONDS = 120.0  # and one that is to be timed
 _MOST_BYTES, _MOST_FLOPS = 2_000_000, 100_000  # of a case on the simulator; of those of more shapes
 _WAYS_TO_LIE = {"transposed", "within", "backwards"}  # in memory: cases of gemm
 _CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
@@ -38,7 +39,16 @@ _CHILD = "import sys; from baregrad import trial; trial.run_child(sys.argv[1:])"
 
 def check(plugin: Plugin, seconds: float = SECONDS) -> int:
     """How many cases `plugin` passed. ValueError, with the first case that it did not pass and why."""
-    command = [sys.executable, "-c", _CHILD, str(seconds), str(plugin.library), *plugin.ops]
+    return _hold(plugin, "tests", plugin.ops, seconds)
+
+
+def check_timed(plugin: Plugin, op: str) -> None:
+    """Hold `plugin` to the cases of `op` that are timed, as `check` does to those of the tests."""
+    _hold(plugin, "benchmarks", [op], _TIMED_SECONDS)
+
+
+def _hold(plugin: Plugin, which: str, ops: list[str], seconds: float) -> int:
+    command = [sys.executable, "-c", _CHILD, str(seconds), which, str(plugin.library), *ops]
     read, write = os.pipe()
     # What is in use here, by whose wish we may be on trial, is not what the child is to use.
     environment = {k: v for k, v in os.environ.items() if not k.startswith("BAREGRAD_")}
@@ -92,7 +102,7 @@ def _how_it_ended(child: subprocess.Popen[bytes]) -> str:
 
 
 def _short(running: str) -> str:
-    return running.partition(" ")[2] or "before the first case"
+    return running.partition(" ")[2] or "as it was loaded, before the first case"
 
 
 def _heading(running: str, plugin: Plugin) -> str:
@@ -104,31 +114,34 @@ def _heading(running: str, plugin: Plugin) -> str:
 
 
 def run_child(arguments: list[str]) -> None:
-    """Run the cases of the ops: seconds, library, op, ..., and the pipe to tell how it goes."""
-    seconds, library, ops, pipe = arguments[0], Path(arguments[1]), arguments[2:-1], arguments[-1]
+    """Run cases of the ops: seconds, which cases, library, op, ..., and the pipe to tell how it goes."""
+    (seconds, which, library, *ops), pipe = arguments[:-1], arguments[-1]
 
     def tell(kind: str, text: str) -> None:
         signal.alarm(math.ceil(float(seconds)) + 1)  # whoever asked may be gone
         os.write(int(pipe), json.dumps([kind, text]).encode() + b"\n")
 
-    device = device_of(str(library))
-    cases = [case for op in ops for case in OPS[op].tests]
-    more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]
-    if device == "cpu":
-        cases = [*sorted(cases, key=lambda case: case.flops), *more]
-    else:
-        cases = sorted(
-            (case for case in cases if case.bytes <= _MOST_BYTES), key=lambda case: case.bytes
-        )
-        cases += [case for case in more if case.flops <= _MOST_FLOPS]
-    table = None
-    for case in cases:
+    signal.alarm(math.ceil(float(seconds)) + 1)
+    device = device_of(library)
+    table = _table(device, Path(library), ops)
+    for case in _cases(which, device, ops):
         tell("case", f"{case.kernel} {_sizes(case)}")
-        if table is None:  # loaded here: it may not return
-            table = _table(device, library, ops)
         if wrong := first_wrong(case, table):
             return tell("wrong", wrong)
     return tell("done", "")
+
+
+def _cases(which: str, device: str, ops: list[str]) -> list[Case]:
+    """Those that are timed, or those of the tests, small ones first, but last those of no work."""
+    if which == "benchmarks":
+        return [case for op in ops for case in OPS[op].benchmarks]
+    cases = [case for op in ops for case in OPS[op].tests]
+    more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]
+    if device == "cpu":
+        return [*sorted(cases, key=lambda case: (not case.flops, case.flops)), *more]
+    cases = [case for case in cases if case.bytes <= _MOST_BYTES]
+    cases.sort(key=lambda case: (not case.flops, case.bytes))
+    return cases + [case for case in more if case.flops <= _MOST_FLOPS]
 
 
 def _table(device: str, library: Path, ops: list[str]) -> Any:
@@ -182,7 +195,7 @@ def _sizes(case: Case) -> str:
 def _hint(outside: NDArray, got: NDArray) -> str:
     """What the pattern of wrong elements looks like."""
     if np.isnan(got[outside]).all():
-        return "never written"
+        return "never written, or made of what is not an operand's"
     if outside.all():
         return ""
     for axis, what in ((-1, "column"), (-2, "row")):

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
+from .. import backend, trial
 from ..cases import OPS, Arguments, Case
 from ..cases.case import CaseError
 from ..cases.check import check as check_bound, exact_result
 from ..cases.on_device import OnDevice
-from ..choice import Chosen, changes, current, in_use
+from ..choice import Chosen, changes, current, in_use, own_kernels
 from ..native import _cpu
 from ..own import CUDA
 from ..racing import PAUSE, Ratio, Turn, median_time, race, ratio
@@ -67,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
             raise argparse.ArgumentTypeError(
                 f"argument --use: {args.use} changes nothing of {args.op}"
             )
-        table = backend.kernels.active
+        table, own = backend.kernels.active, own_kernels(args.op)
+        if own:
+            trial.check_timed(own, args.op)  # it may crash, or not return
         peak = _cpu.measure_fma()
         print(
             f"{table.name} {_cpu.in_use()}, {_cpu.get_num_threads()} threads, "
@@ -76,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         width = max(len(str(case)) for case in OPS[args.op].benchmarks)
         print(f"{'case':<{width}}{'us':>12}{'GFLOP/s':>10}{'GB/s':>8}{'share':>8}  of")
         for case in OPS[args.op].benchmarks:
-            check(case, table)
+            if own is None:
+                check(case, table)
             half = max(4096, case.bytes // 2)  # of the bytes: a copy reads and writes
             copied = _cpu.measure_copy(0.1, half)
             seconds = median_time(partial(case.run, table, _arguments(case)), _SECONDS)

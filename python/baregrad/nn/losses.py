@@ -153,6 +153,11 @@ def cross_entropy(
     op, smooth = "cross_entropy", number("cross_entropy", "label_smoothing", label_smoothing, 0, 1)
     checked_reduction(op, reduction)
     if operand(op, "target", target).dtype.kind == "f":
+        if target.shape == input.shape[:-1]:
+            raise TypeError(
+                f"[{op}] target has dtype {target.dtype.name}, expected int64 labels, or {input.shape} "
+                "probabilities"
+            )
         _alike(op, input, target)
         if input.ndim != 2:
             raise ValueError(f"[{op}] input has shape {input.shape}, expected (n, c)")

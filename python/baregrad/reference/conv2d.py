@@ -120,6 +120,8 @@ def _weight(op: str, w: NDArray, x: NDArray, groups: int) -> tuple[int, int, int
 
 
 def _divides(op: str, groups: int, **channels: int) -> None:
+    if not hasattr(groups, "__index__"):
+        raise TypeError(f"[{op}] groups is {groups!r}, expected an integer")
     for name, n in channels.items():
         if groups < 1 or n % groups:
             raise ValueError(f"[{op}] groups is {groups}, expected a divisor of {name}, {n}")
