@@ -70,7 +70,8 @@ def test_a_slot_by_its_name_and_types(tmp_path: Path) -> None:
         ("int i = 0;", "int i = m == 33 ? __builtin_trap(), 0 : 0;", r"crashed with SIG"),
         ("{\n", "{\n  c[m * n] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
         ("{\n", "{\n  c[-2] = 3;\n", r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
-        ("b[p * n + j]", "b[p * n + j] + 0 * b[k * n]", r"out\[0, 0\] is nan"),
+        ("b[p * n + j]", "b[p * n + j] + 0 * b[k * n]",
+         r"out\[0, 0\] is nan.*: never written, or made of what is not an operand's\?"),
         ("i < m;", "i < m + (n <= 16);",
          r"crashed with SIGABRT, saying 'gemm_plain wrote outside c'"),
     ],
@@ -80,6 +81,12 @@ def test_a_wrong_kernel_is_a_sentence(file: Path, right: str, wrong: str, senten
     file.write_text(PLAIN.replace(right, wrong, 1))
     with pytest.raises(ValueError, match=r"\[gemm\] .*my_gemm.cpp: .*" + sentence):
         trial.check(own.build(file), seconds=3.0 if "while" in wrong else 20.0)
+
+
+def test_a_product_of_no_terms_is_not_the_first_that_is_told(file: Path) -> None:
+    file.write_text(naive("gemm", "j < size.n;", "j < size.n - 1;"))
+    with pytest.raises(ValueError, match=r"\(m n k = \d+ \d+ [1-9]\d*\)"):
+        trial.check(own.build(file))
 
 
 def test_a_product_is_checked_on_hundreds_of_shapes_and_on_transposes(file: Path) -> None:
@@ -321,7 +328,7 @@ def naive(op: str, right: str, wrong: str) -> str:
         ("softmax_xent", "if (i < *bad_row) *bad_row", "*bad_row",
          r"said that labels\[\d+\] is .*, not that labels\[\d+\] is "),
         ("gather_rows", "rows[i] >= 0 && rows[i] < v", "rows[i] < v",
-         r"_rows\] .*: accepted that rows\[\d+\] is -1, expected 0 <= rows < 7 "),
+         r"\[gather_rows\] .*: accepted that rows\[\d+\] is -1, expected 0 <= rows < 7 "),
     ],
 )  # fmt: skip
 def test_a_kernel_that_swallows_nan_or_accepts_what_is_outside_is_wrong(

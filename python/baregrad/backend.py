@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import reference
-from .hints import an
+from .hints import an, like
 from .native import _cpu
 from .typing import Array, NDArray, Shape
 
@@ -35,10 +35,9 @@ class Table:
 
     def __getattr__(self, kernel: str) -> Kernel:  # only for names not yet found: see setattr
         if kernel.startswith("_") or kernel not in reference.__all__:
-            from difflib import get_close_matches
-
-            near = get_close_matches(kernel, reference.__all__) or reference.__all__
-            raise AttributeError(f"no kernel {kernel!r}, expected {' or '.join(near)}")
+            raise AttributeError(
+                f"no kernel {kernel!r}, expected {like(kernel, reference.__all__)}"
+            )
         source: Any = self.own if self.has(kernel) else self.fallback
         if source is None:
             raise NotImplementedError(f"[{kernel}] no {self.name} kernel yet")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import backend
-from .hints import an
+from .hints import an, like
 from .native import _cpu
 from .reading import regular
 
@@ -202,9 +202,7 @@ def rungs() -> Iterator[tuple[str, str, str, Path]]:
 def _find(op: str, value: str) -> str:
     """What `use` keeps of an entry: a rung, as it was called, or the path of a library."""
     if op not in _OPS:
-        raise ValueError(
-            f"[use] {op!r} is no op, expected {_one_of(op, sorted(_OPS))}{kind_of(op)}"
-        )
+        raise ValueError(f"[use] {op!r} is no op, expected {like(op, sorted(_OPS))}{kind_of(op)}")
     if not isinstance(value, str):
         raise TypeError(f"[use] {op} is {an(value)}, expected text")
     if value.endswith(_SUFFIX):
@@ -260,13 +258,6 @@ def kind_of(name: str) -> str:
     if name in _cpu.SLOTS:
         return f"; {name} is a kernel of {_cpu.SLOTS[name]}"
     return next((f"; {name} is a kind of {op}" for op in kinds if name in kinds[op]), "")
-
-
-def _one_of(name: str, known: list[str]) -> str:
-    """The names that look like it, or all."""
-    from difflib import get_close_matches
-
-    return " or ".join(get_close_matches(name, known)) or ", ".join(known)
 
 
 def _snapshot(op: str, library: Path) -> str:

@@ -11,6 +11,13 @@ def an(value: object) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" or name == "ndarray" else f"a {name}"
 
 
+def like(name: str, known: list[str]) -> str:
+    """The known names that look like it, or all."""
+    from difflib import get_close_matches  # only for a sentence
+
+    return " or ".join(get_close_matches(name, known)) or ", ".join(known)
+
+
 INSTEAD = {
     "bmm": "x @ y",
     "copy": "x.clone()",

@@ -117,11 +117,13 @@ def run_child(arguments: list[str]) -> None:
     """Run cases of the ops: seconds, which cases, library, op, ..., and the pipe to tell how it goes."""
     (seconds, which, library, *ops), pipe = arguments[:-1], arguments[-1]
 
+    limit = math.ceil(float(seconds)) + 1  # whoever asked may be gone
+
     def tell(kind: str, text: str) -> None:
-        signal.alarm(math.ceil(float(seconds)) + 1)  # whoever asked may be gone
+        signal.alarm(limit)
         os.write(int(pipe), json.dumps([kind, text]).encode() + b"\n")
 
-    signal.alarm(math.ceil(float(seconds)) + 1)
+    signal.alarm(limit)
     device = device_of(library)
     table = _table(device, Path(library), ops)
     for case in _cases(which, device, ops):
@@ -132,15 +134,20 @@ def run_child(arguments: list[str]) -> None:
 
 
 def _cases(which: str, device: str, ops: list[str]) -> list[Case]:
-    """Those that are timed, or those of the tests, small ones first, but last those of no work."""
+    """Those that are timed, or those of the tests, small ones first, but last products of no terms."""
     if which == "benchmarks":
         return [case for op in ops for case in OPS[op].benchmarks]
     cases = [case for op in ops for case in OPS[op].tests]
     more = [case for op in ops for case in getattr(OPS[op], "more_tests", ())]
+    counted = {case.kernel for case in cases if case.flops}
+
+    def late(case: Case) -> bool:
+        return case.kernel in counted and not case.flops
+
     if device == "cpu":
-        return [*sorted(cases, key=lambda case: (not case.flops, case.flops)), *more]
+        return [*sorted(cases, key=lambda case: (late(case), case.flops)), *more]
     cases = [case for case in cases if case.bytes <= _MOST_BYTES]
-    cases.sort(key=lambda case: (not case.flops, case.bytes))
+    cases.sort(key=lambda case: (late(case), case.bytes))
     return cases + [case for case in more if case.flops <= _MOST_FLOPS]
 
 
