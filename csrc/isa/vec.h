@@ -59,18 +59,8 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 // The first n lanes from memory, the others `fill`; the first n lanes to memory. 0 <= n <= kLanes.
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
-// Lanes, some of them: those where v is -1, not 0; whether it is all; and those of memory, with nothing
-// read beyond them and 0 in the others.
-#if BAREGRAD_VECTOR_BYTES == 64
-typedef __mmask16 Mask;
-#elif BAREGRAD_VECTOR_BYTES == 32
-typedef __m256i Mask;
-#else
-typedef Int Mask;
-#endif
-inline Mask mask_of(Int v);
-inline bool is_all(Mask mask);
-inline Vec load_some(const float* p, Mask mask);
+// Those lanes whose bits are set, nothing read of memory beyond them, and 0 in the others.
+inline Vec load_some(const float* p, uint16_t lanes);
 // The lowest byte of each lane, and each byte as a lane. By itself GCC takes them one by one.
 inline Bytes narrow(Bits v);
 inline Bits widen(Bytes b);
@@ -100,9 +90,9 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
   return _mm512_mask_loadu_ps(broadcast(fill), first(n), p);
 }
 inline void store_n(float* p, Vec v, int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
-inline Mask mask_of(Int v) { return _mm512_movepi32_mask(__m512i(v)); }
-inline bool is_all(Mask mask) { return mask == first(kLanes); }
-inline Vec load_some(const float* p, Mask mask) { return _mm512_maskz_loadu_ps(mask, p); }
+inline Vec load_some(const float* p, uint16_t lanes) {
+  return _mm512_maskz_loadu_ps(__mmask16(lanes), p);
+}
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm512_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
@@ -137,9 +127,10 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
   return _mm256_blendv_ps(broadcast(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
 }
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
-inline Mask mask_of(Int v) { return __m256i(v); }
-inline bool is_all(Mask mask) { return _mm256_movemask_ps(_mm256_castsi256_ps(mask)) == 255; }
-inline Vec load_some(const float* p, Mask mask) { return _mm256_maskload_ps(p, mask); }
+inline Vec load_some(const float* p, uint16_t lanes) {
+  const __m256i to_sign = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+  return _mm256_maskload_ps(p, _mm256_sllv_epi32(_mm256_set1_epi16(int16_t(lanes)), to_sign));
+}
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
@@ -177,12 +168,10 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) {
   for (int64_t i = 0; i < n; ++i) p[i] = v[i];
 }
-inline Mask mask_of(Int v) { return v; }
-inline bool is_all(Mask mask) { return mask[0] & mask[1] & mask[2] & mask[3]; }
-inline Vec load_some(const float* p, Mask mask) {
+inline Vec load_some(const float* p, uint16_t lanes) {
   Vec v = {};
   for (int i = 0; i < kLanes; ++i)
-    if (mask[i]) v[i] = p[i];
+    if (lanes >> i & 1) v[i] = p[i];
   return v;
 }
 inline Vec even_and_odd(Vec a, Vec b) { return Vec{a[0], a[2], b[1], b[3]}; }

@@ -1,8 +1,9 @@
-// Convolution: where it keeps the size of its images, by their pixels as they lie (shifted.inl.h); of a
-// batch of small ones, by its images in the lanes of vectors (stacked.inl.h); where windows are the
-// pixels themselves, by a product an image (places.inl.h); and otherwise as three blocked products with
-// the matrix of windows (windows.inl.h), each of whose slivers is packed from padded images as it is
-// needed. The gradients of few channels have ways of their own (scattered.inl.h, dots.inl.h).
+// Convolution: where a window begins at every pixel, or at every stride-th, by pixels as they lie
+// (shifted.inl.h); of a batch of small images, by its images in the lanes of vectors (stacked.inl.h);
+// where windows are the pixels themselves, by a product an image (places.inl.h); and otherwise as three
+// blocked products with the matrix of windows (windows.inl.h), each of whose slivers is packed from
+// padded images as it is needed. The gradients of few channels have ways of their own (scattered.inl.h,
+// dots.inl.h).
 #include "dots.inl.h"
 #include "phases.inl.h"
 #include "places.inl.h"
@@ -51,22 +52,29 @@ enum class Way { kShifted, kStacked, kWindows };
 
 inline Way way_of(const Filters& f, int64_t n) {
   const bool stack = is_worth_stacking(stacked(f, n), n);
-  if (is_shifted(f) && (!stack || f.pixels() >= kManyPixels)) return Way::kShifted;
+  if (is_shifted(f, n) && (!stack || f.pixels() >= kManyPixels)) return Way::kShifted;
   return stack ? Way::kStacked : Way::kWindows;
 }
 inline int64_t filters_floats(const Filters& f, int64_t n) {
-  return way_of(f, n) == Way::kShifted ? f.floats() : stacked_floats(stacked(f, n), n);
+  return way_of(f, n) == Way::kShifted ? Shifted(f).floats(n) : stacked_floats(stacked(f, n), n);
 }
 
-// x (n, planes, h, w) -> out (n, rows, oh, ow) by filters, of one group; images are `x_image` and
-// `out_image` floats apart. workspace has filters_floats.
-inline void convolve(const Filters& f, const float* x, int64_t x_image, const float* filters,
-                     const float* bias, float* out, int64_t out_image, int64_t n,
+// x (n, groups, planes, h, w) -> out (n, groups, rows, oh, ow) by filters, those of a group
+// `filters_step` after those of the one before. workspace has filters_floats.
+inline void convolve(const Filters& f, int64_t groups, const float* x, const float* filters,
+                     int64_t filters_step, const float* bias, float* out, int64_t n,
                      float* workspace) {
+  const int64_t of_x = f.planes * f.down.sources * f.right.sources, of_out = f.rows * f.pixels();
+  const auto by_groups = [&](const auto& way, auto& convolve_group) {
+    for (int64_t g = 0; g < groups; ++g)
+      convolve_group(way, x + g * of_x, groups * of_x, filters + g * filters_step,
+                     bias ? bias + g * f.rows : nullptr, out + g * of_out, groups * of_out, n,
+                     workspace);
+  };
   if (way_of(f, n) == Way::kShifted)
-    convolve_shifted(Shifted(f), x, x_image, filters, bias, out, out_image, n, workspace);
+    by_groups(Shifted(f), convolve_shifted);
   else
-    convolve_stacked(stacked(f, n), x, x_image, filters, bias, out, out_image, n, workspace);
+    by_groups(stacked(f, n), convolve_stacked);
 }
 
 int64_t conv2d_forward_workspace(Conv2dSize s) {
@@ -85,12 +93,8 @@ void conv2d_forward(const float* x, const float* weight, const float* bias, floa
   const int64_t image = s.c * padded.plane(), at_once = images_at_once(s.n, image);
   float* images = static_cast<float*>(workspace);
   if (const Filters f = forward_filters(s);
-      way_of(f, s.n) != Way::kWindows && all_finite(weight, s.o * k)) {
-    for (int64_t g = 0; g < s.groups; ++g)
-      convolve(f, x + g * c * s.h * s.w, s.c * s.h * s.w, weight + g * o * k,
-               bias ? bias + g * o : nullptr, out + g * o * pixels, s.o * pixels, s.n, images);
-    return;
-  }
+      way_of(f, s.n) != Way::kWindows && all_finite(weight, s.o * k))
+    return convolve(f, s.groups, x, weight, o * k, bias, out, s.n, images);
   if (is_pointwise(s)) {
     for (int64_t g = 0; g < s.groups; ++g)
       multiply_pixels(left_operand(weight + g * o * c, c, 1), x + g * c * pixels, s.c * pixels,
@@ -170,13 +174,9 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
     return scatter_images(scattered, dout, weight, dx, s, static_cast<float*>(workspace));
   if (!all_finite(weight, s.o * c * cells))
     return conv2d_backward_input_plainly(dout, weight, dx, s);
-  if (const Filters f = backward_filters(s); way_of(f, s.n) != Way::kWindows) {
-    for (int64_t g = 0; g < s.groups; ++g)
-      convolve(f, dout + g * o * s.oh * s.ow, s.o * s.oh * s.ow, weight + g * o * c * cells,
-               nullptr, dx + g * c * s.h * s.w, s.c * s.h * s.w, s.n,
-               static_cast<float*>(workspace));
-    return;
-  }
+  if (const Filters f = backward_filters(s); way_of(f, s.n) != Way::kWindows)
+    return convolve(f, s.groups, dout, weight, o * c * cells, nullptr, dx, s.n,
+                    static_cast<float*>(workspace));
   if (is_pointwise(s)) {
     const int64_t pixels = s.h * s.w;
     for (int64_t g = 0; g < s.groups; ++g)

@@ -146,6 +146,17 @@ _shapes = [
     Windows(2, 26, 3, 50, (5, 3), o=30, padding=(2, 1), groups=2),
     Windows(1, 150, 11, 13, (3, 3), o=144, padding=(1, 1)),
     Windows(5, 10, 30, 70, (3, 3), o=30, padding=(2, 2), dilation=(2, 2)),
+    Windows(23, 1, 50, 60, (7, 9), o=1, padding=(3, 4)),  # more edges than are looked for at a time
+    # Windows that take steps over images, which are split: into parts of several lengths, in one
+    # direction, with parts that no cell sees, groups, windows of one cell, and in several turns.
+    Windows(2, 5, 46, 47, (3, 3), o=15, stride=(2, 2), padding=(1, 1)),
+    Windows(1, 3, 61, 150, (5, 7), o=9, stride=(2, 3), padding=(2, 3)),
+    Windows(2, 4, 20, 64, (3, 3), o=5, stride=(1, 2), padding=(1, 1)),
+    Windows(2, 3, 48, 50, (3, 3), o=6, stride=(2, 2), padding=(2, 2), dilation=(2, 2)),
+    Windows(2, 6, 46, 46, (3, 3), o=8, stride=(2, 2), padding=(1, 1), groups=2),
+    Windows(8, 5, 46, 46, (1, 1), o=9, stride=(2, 2)),
+    Windows(8, 3, 45, 45, (1, 1), o=4, stride=(2, 2), padding=(1, 1)),
+    Windows(58, 16, 48, 48, (3, 3), o=3, stride=(2, 2), padding=(1, 1)),
     # So many outputs, pixels and weights that a device has larger tiles for them.
     Windows(9, 2, 63, 64, (1, 1), o=70),
     Windows(9, 70, 63, 64, (1, 1), o=2),
