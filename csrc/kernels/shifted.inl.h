@@ -23,9 +23,9 @@ constexpr int64_t kPanelSplit = 1 << 21;
 
 // Of a tap and a vector of pixels, a bit for each that sees one inside the image. Those of some tiles
 // are kept, tap by tap: 16 KiB.
-typedef uint16_t Sight;
-constexpr int64_t kSights = 8192;
-constexpr uint32_t first_lanes(int64_t n) { return uint32_t((uint64_t(1) << n) - 1); }
+typedef uint32_t Sight;
+constexpr int64_t kSights = 4096;
+constexpr Sight first_lanes(int64_t n) { return Sight((uint64_t(1) << n) - 1); }
 constexpr Sight kWhole = first_lanes(kLanes);
 static_assert(kTileColumns <= 32);
 
@@ -89,7 +89,7 @@ struct Shifted : Filters {
   // What each tap sees from the pixels of a tile, which begins at `pixel`.
   void look(int64_t pixel, Sight* sights) const {
     const int64_t count = cells();
-    uint32_t seen[kMostCells] = {};
+    Sight seen[kMostCells] = {};
     for_each_run({down.targets, right.targets}, pixel, least(kTileColumns, pixels() - pixel),
                  [&](int64_t, int64_t v, int64_t u, int64_t at, int64_t length) {
                    for (int64_t t = 0; t < count; ++t) {
@@ -101,7 +101,7 @@ struct Shifted : Filters {
                    }
                  });
     for (int64_t t = 0; t < count; ++t)
-      for (int64_t j = 0; j < kTileVectors; ++j) *sights++ = Sight(seen[t] >> j * kLanes) & kWhole;
+      for (int64_t j = 0; j < kTileVectors; ++j) *sights++ = seen[t] >> j * kLanes & kWhole;
   }
 };
 
