@@ -17,9 +17,9 @@ constexpr int64_t kFarFloats = 3 << 20;
 constexpr int64_t near_columns(int64_t rows) { return kNearSums / rows / kLanes * kLanes; }
 
 // a (Rows, Depth) with rows `step` apart, Depth rows of b (columns,) -> sums (Rows, columns) += a b
-template <int Rows, int Depth, bool far>
+template <int Rows, int Depth>
 inline void add_products(const float* a, int64_t step, const float* b, int64_t row, int64_t columns,
-                         float* sums) {
+                         bool far, float* sums) {
   for (int64_t j = 0; j < columns; j += kLanes) {
     Vec from[Depth];
 #pragma GCC unroll 8
@@ -37,8 +37,9 @@ inline void add_products(const float* a, int64_t step, const float* b, int64_t r
 }
 
 // a (Rows, k), column j of b -> column j of sums: each a sum by lanes
-template <int Rows, bool far>
-inline void dot_products(const float* a, ConstMatrix matrix, int64_t k, int64_t j, float* sums) {
+template <int Rows>
+inline void dot_products(const float* a, ConstMatrix matrix, int64_t k, int64_t j, bool far,
+                         float* sums) {
   const float *b = matrix.data + j * matrix.col, *next = b + matrix.col;
   constexpr int kChains = Rows < 4 ? 4 / Rows : 1;  // to hide the latency of a multiply-add
   Vec sum[Rows][kChains] = {};
@@ -67,13 +68,13 @@ inline void dot_products(const float* a, ConstMatrix matrix, int64_t k, int64_t 
 }
 
 // a (rows, k), b (k, columns) with rows or columns that are contiguous -> sums = a b
-template <bool far, int Rows = kFewRows>
+template <int Rows = kFewRows>
 void multiply_few_rows(const float* a, ConstMatrix b, int64_t rows, int64_t columns, int64_t k,
-                       float* sums) {
+                       bool far, float* sums) {
   if constexpr (Rows > 1)
-    if (rows < Rows) return multiply_few_rows<far, Rows - 1>(a, b, rows, columns, k, sums);
+    if (rows < Rows) return multiply_few_rows<Rows - 1>(a, b, rows, columns, k, far, sums);
   if (b.col != 1) {
-    for (int64_t j = 0; j < columns; ++j) dot_products<Rows, far>(a, b, k, j, sums);
+    for (int64_t j = 0; j < columns; ++j) dot_products<Rows>(a, b, k, j, far, sums);
     return;
   }
   for (int64_t r = 0; r < Rows; ++r)
@@ -81,8 +82,8 @@ void multiply_few_rows(const float* a, ConstMatrix b, int64_t rows, int64_t colu
   constexpr int kDepth = Rows < 4 ? 8 : 4;  // a sum is loaded and stored once for so many
   int64_t p = 0;
   for (; p + kDepth <= k; p += kDepth)
-    add_products<Rows, kDepth, far>(a + p, k, b.data + p * b.row, b.row, columns, sums);
-  for (; p < k; ++p) add_products<Rows, 1, far>(a + p, k, b.data + p * b.row, b.row, columns, sums);
+    add_products<Rows, kDepth>(a + p, k, b.data + p * b.row, b.row, columns, far, sums);
+  for (; p < k; ++p) add_products<Rows, 1>(a + p, k, b.data + p * b.row, b.row, columns, far, sums);
 }
 
 inline bool has_few_rows(ConstMatrix b, GemmSize size) {
@@ -108,10 +109,7 @@ void multiply_few(ConstMatrix a, ConstMatrix b, GemmSize size, const Store& stor
         for (int64_t j = begin * kLanes; j < last; j += near) {
           const int64_t columns = least(last - j, near);
           const ConstMatrix from = {b.data + j * b.col, b.batch, b.row, b.col};
-          if (far)
-            multiply_few_rows<true>(workspace, from, size.m, columns, size.k, sums);
-          else
-            multiply_few_rows<false>(workspace, from, size.m, columns, size.k, sums);
+          multiply_few_rows(workspace, from, size.m, columns, size.k, far, sums);
           store(sums, j, columns);
         }
       },
