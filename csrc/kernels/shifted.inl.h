@@ -18,8 +18,8 @@ constexpr bool kHighTiles = kTileRows > 8;
 constexpr int64_t kFewPlanes = 16;
 // Floats of planes that some tiles see, which stay in the second-level cache: 384 KiB.
 constexpr int64_t kSeenFloats = 96 << 10;
-// Floats of split images at a time: 8 MiB, and at least one image.
-constexpr int64_t kPanelSplit = 1 << 21;
+// Floats of split images at a time: 4 MiB, and at least one image.
+constexpr int64_t kPanelSplit = 1 << 20;
 
 // Of a tap and a vector of pixels, a bit for each that sees one inside the image. Those of some tiles
 // are kept, tap by tap: 16 KiB.
