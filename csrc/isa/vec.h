@@ -60,7 +60,7 @@ inline Vec floats(Bits b) { return reinterpret_cast<Vec>(b); }
 inline Vec load_n(const float* p, int64_t n, float fill);
 inline void store_n(float* p, Vec v, int64_t n);
 // Those lanes of memory whose bits are set in `lanes`, with nothing read beyond them, and 0 in the others.
-// The bits come from memory, too, which saves half of what a vector of masks costs.
+// The bits lie in memory, too, from where AVX2 broadcasts them.
 inline Vec load_some(const float* p, const uint32_t& lanes);
 // The lowest byte of each lane, and each byte as a lane. By itself GCC takes them one by one.
 inline Bytes narrow(Bits v);
@@ -130,8 +130,9 @@ inline Vec load_n(const float* p, int64_t n, float fill) {
 inline void store_n(float* p, Vec v, int64_t n) { _mm256_maskstore_ps(p, first(n), v); }
 inline Vec load_some(const float* p, const uint32_t& lanes) {
   const __m256i to_sign = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
-  const __m256 bits = _mm256_broadcast_ss(reinterpret_cast<const float*>(&lanes));
-  return _mm256_maskload_ps(p, _mm256_sllv_epi32(_mm256_castps_si256(bits), to_sign));
+  __m256i bits;  // by itself the compiler takes them from where they were compared: one more step
+  asm("vbroadcastss %1, %0" : "=x"(bits) : "m"(lanes));
+  return _mm256_maskload_ps(p, _mm256_sllv_epi32(bits, to_sign));
 }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
 inline Vec sqrt(Vec v) { return _mm256_sqrt_ps(v); }
