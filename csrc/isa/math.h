@@ -18,7 +18,7 @@ struct Exponential {
   Vec k, tail;
 };
 
-// -104 <= x <= 89, or NaN
+// -104 <= x <= 89, or NaN, which stays
 inline Exponential exponential(Vec x) {
   const Vec round = broadcast(0x1.8p23f);  // adding it leaves an integer in the low bits
   const Vec shifted = fma(x, broadcast(0x1.715476p0f), round);
@@ -33,11 +33,13 @@ inline Exponential exponential(Vec x) {
   return {k, fma(r * r, p, r)};
 }
 
-inline Vec exp(Vec x) {
-  // Past these bounds the result is inf or 0 anyway, and k stays small. NaN fails both and stays.
-  const auto [k, tail] = exponential(max(broadcast(-104.f), min(broadcast(89.f), x)));
+// x <= 89, or NaN. Below -104 the result is 0 anyway, and k stays small.
+inline Vec exp_up_to_89(Vec x) {
+  const auto [k, tail] = exponential(max(broadcast(-104.f), x));
   return ldexp(tail + 1.f, k);
 }
+// Above 89 it is inf anyway.
+inline Vec exp(Vec x) { return exp_up_to_89(min(broadcast(89.f), x)); }
 
 // exp(x) - 1, within 3 ulp, for x <= 0
 inline Vec expm1(Vec x) {

@@ -225,24 +225,33 @@ struct SoftmaxRow {
   float max, sum;  // of x, of exp(x - max)
 };
 
-// x (c,) -> e (c,) or null = exp(x - max x), max, sum. e may be x.
-inline SoftmaxRow exponentials(const float* x, float* e, int64_t c) {
-  const int64_t whole = c / kLanes * kLanes, tail = c - whole;
-  // After the largest is taken away exp is at most 1: it cannot overflow.
-  Vec largest = load_n(x + whole, tail, -kInfinity);
-  for (int64_t j = 0; j < whole; j += kLanes) largest = max(load(x + j), largest);
-  const float row_max = max_lanes(largest);
+inline float largest(const float* x, int64_t c) {
+  Vec found = broadcast(-kInfinity);
+  for_vectors(c, [&](auto lanes, int64_t j) { found = max(lanes.read(x + j, -kInfinity), found); });
+  return max_lanes(found);
+}
 
-  Vec sum = {};
-  for (int64_t j = 0; j < whole; j += kLanes) {
-    const Vec v = exp(load(x + j) - row_max);
-    if (e) store(e + j, v);
-    sum += v;
+// each(i, row) for rows [begin, end) of x (..., c), after row i of e, unless e is null, is
+// exp(x - max x). e may be x. The largest of the next row is looked for meanwhile, so that the row
+// comes from memory while there is something to compute.
+template <class Each>
+inline void for_exponentials(const float* x, float* e, int64_t begin, int64_t end, int64_t c,
+                             Each each) {
+  float row_max = begin < end ? largest(x + begin * c, c) : 0.f;
+  for (int64_t i = begin; i < end; ++i) {
+    const float *row = x + i * c, *next = i + 1 < end ? row + c : row;
+    Vec sum = {}, next_max = broadcast(-kInfinity);
+    // After the largest is taken away exp is at most 1: it cannot overflow. exp(-inf - row_max) is 0,
+    // which adds nothing; it is NaN where the whole row has to be.
+    for_vectors(c, [&](auto lanes, int64_t j) {
+      next_max = max(lanes.read(next + j, -kInfinity), next_max);
+      const Vec v = exp_up_to_89(lanes.read(row + j, -kInfinity) - row_max);
+      if (e) lanes.write(e + i * c + j, v);
+      sum += v;
+    });
+    each(i, SoftmaxRow{row_max, sum_lanes(sum)});
+    row_max = max_lanes(next_max);
   }
-  // exp(-inf - row_max) is 0, which adds nothing; it is NaN where the whole row has to be.
-  const Vec v = exp(load_n(x + whole, tail, -kInfinity) - row_max);
-  if (e) store_n(e + whole, v, tail);
-  return {row_max, sum_lanes(sum + v)};
 }
 
 // out (c,) = x (c,) * factor. out may be x.

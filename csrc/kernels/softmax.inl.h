@@ -7,10 +7,9 @@ namespace {
 // x (n, c) -> out (n, c) = exp(x) / sum exp(x)
 void softmax_forward(const float* x, float* out, int64_t n, int64_t c) {
   parallel_for(n, kSoftmaxGrain / (c + 1) + 1, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      float* row = out + i * c;
-      scale(row, 1.f / exponentials(x + i * c, row, c).sum, row, c);
-    }
+    for_exponentials(x, out, begin, end, c, [=](int64_t i, SoftmaxRow row) {
+      scale(out + i * c, 1.f / row.sum, out + i * c, c);
+    });
   });
 }
 
@@ -34,16 +33,15 @@ void softmax_backward(const float* saved, const float* dout, float* dx, int64_t 
 // x (n, c) -> out (n, c) = x - log sum exp(x)
 void log_softmax_forward(const float* x, float* out, int64_t n, int64_t c) {
   parallel_for(n, kSoftmaxGrain / (c + 1) + 1, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
+    for_exponentials(x, nullptr, begin, end, c, [=](int64_t i, SoftmaxRow found) {
       const float* x_row = x + i * c;
       float* row = out + i * c;
-      const SoftmaxRow found = exponentials(x_row, nullptr, c);
       const float log_sum = log(broadcast(found.sum))[0];
       // x - (max + log sum) would round away log sum where the largest is large.
       for_vectors(c, [=](auto lanes, int64_t j) {
         lanes.write(row + j, lanes.read(x_row + j) - found.max - log_sum);
       });
-    }
+    });
   });
 }
 

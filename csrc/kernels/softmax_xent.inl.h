@@ -8,8 +8,7 @@ namespace {
 void softmax_xent_forward(const float* logits, const int64_t* labels, const float* weight,
                           float* loss, float* dlogits, int64_t* bad_row, int64_t n, int64_t c) {
   parallel_for(n, kSoftmaxGrain / (c + 1) + 1, [=](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float* x = logits + i * c;
+    for_exponentials(logits, dlogits, begin, end, c, [=](int64_t i, SoftmaxRow row) {
       float* dx = dlogits + i * c;
       const int64_t label = labels[i];
       const float w = weight ? weight[i] : 1.f;
@@ -17,15 +16,14 @@ void softmax_xent_forward(const float* logits, const int64_t* labels, const floa
         keep_smallest(bad_row, i);
         loss[i] = __builtin_nanf("");
         for (int64_t j = 0; j < c; ++j) dx[j] = loss[i];
-        continue;
+        return;
       }
-      const SoftmaxRow row = exponentials(x, dx, c);
       // log(sum) - (x - max), never log(softmax), which underflows for a confidently wrong row.
-      loss[i] = w * (log(broadcast(row.sum))[0] - (x[label] - row.max));
+      loss[i] = w * (log(broadcast(row.sum))[0] - (logits[i * c + label] - row.max));
       const float correct = dx[label] / row.sum;
       scale(dx, w / row.sum, dx, c);
       dx[label] = w * (correct - 1.f);
-    }
+    });
   });
 }
 
