@@ -183,18 +183,15 @@ class Call {
     const Stopwatch stopwatch(op_);
     if (nanoseconds <= kReleaseGil) {
       translate_exceptions(kernel);
-    } else if (may_stop_ && hears_signals()) {
+    } else {
       bool stopped;
       {
         const py::gil_scoped_release release;
-        const Interruptible interruptible(handler_raised);
+        const Interruptible interruptible(may_stop_ && hears_signals() ? handler_raised : nullptr);
         translate_exceptions(kernel);
         stopped = interruptible.stopped();
       }
       if (stopped) throw py::error_already_set();
-    } else {
-      const py::gil_scoped_release release;
-      translate_exceptions(kernel);
     }
     check_device(op_);
   }

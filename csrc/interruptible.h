@@ -5,9 +5,9 @@
 
 namespace baregrad {
 
-// While one lives, the work of its thread may be stopped half way: between slices of it `stop` is
-// asked, now and then, on that thread alone. Once it has said yes, all that is left is left out,
-// of the helpers' shares too, and of what comes next.
+// While one lives, the work of its thread is done in slices and, if there is `stop`, may be stopped
+// half way: between slices `stop` is asked, now and then, on that thread alone. Once it has said yes,
+// all that is left is left out, of the helpers' shares too, and of what comes next.
 class Interruptible {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,7 +28,7 @@ class Interruptible {
   // Whether to leave out what is left; asks if it is time to.
   bool is_over(Clock::time_point now = Clock::now()) {
     if (stopped() || thread_ != this_thread() || now < next_) return stopped();
-    if (stop_()) stopped_.store(true, std::memory_order_relaxed);
+    if (stop_ && stop_()) stopped_.store(true, std::memory_order_relaxed);
     const Clock::time_point answered = Clock::now();
     next_ = answered + std::clamp(10 * (answered - now), kPause, kLongestPause);
     return stopped();
@@ -46,7 +46,7 @@ class Interruptible {
     return &identity;
   }
 
-  bool (*const stop_)();
+  bool (*const stop_)();  // or null
   std::atomic<bool> stopped_{false};
   Clock::time_point next_;  // read and written by its own thread
   const void* const thread_ = this_thread();

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "interruptible.h"
+#include "shares.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -111,25 +112,49 @@ class Helping {
   Interruptible* const before_ = Interruptible::innermost();
 };
 
-// Of a region with one slice, which is short, the clock is asked every 16th time: there may be 1e5
-// in a call, of a microsecond each.
+// What a region runs: body over [0, n), in pieces of `grain`.
+struct Region {
+  int64_t n, grain;
+  void (*body)(void*, int64_t, int64_t);
+  void* context;
+
+  int64_t pieces() const { return n / grain + (n % grain != 0); }
+  void run(Pieces some) const {
+    if (!some.none()) body(context, some.begin * grain, std::min(some.end * grain, n));
+  }
+};
+
+// Of a region that is not cut into slices, which is short, the clock is asked every 16th time: there
+// may be 1e5 in a call, of a microsecond each.
 constexpr unsigned kShortRegions = 16;
 
-// body over [begin, end) in slices, first of one length, then of more until they take long enough.
-void run_slices(int64_t begin, int64_t end, int64_t length, void (*body)(void*, int64_t, int64_t),
-                void* context, Interruptible& watch) {
-  if (end - begin <= length) {
-    thread_local unsigned regions = 0;
-    const bool over = ++regions % kShortRegions == 0 ? watch.is_over() : watch.stopped();
-    return over ? void() : body(context, begin, end);
-  }
+bool is_over_before_short(Interruptible& watch) {
+  thread_local unsigned regions = 0;
+  return ++regions % kShortRegions == 0 ? watch.is_over() : watch.stopped();
+}
+
+// How long slices are to take: what is shorter costs more than it evens out, and who is done waits for
+// what is longer.
+constexpr auto kShortest = std::chrono::microseconds(25), kLongest = std::chrono::microseconds(250);
+
+// What is left to `thread`, and then to others, in slices: first of one length, then of more until
+// they take long enough, and in the end of fewer again.
+void run_slices(const Region& region, int64_t unit, Share* shares, int thread, int threads,
+                Interruptible& watch) {
+  int64_t least = unit, most = unit;
   auto now = Interruptible::Clock::now();
-  while (begin < end && !watch.is_over(now)) {
-    const int64_t next = end - begin > length ? begin + length : end;
-    body(context, begin, next);
-    begin = next;
-    const auto before = std::exchange(now, Interruptible::Clock::now());
-    if (now - before < std::chrono::milliseconds(1)) length *= 2;
+  while (!watch.is_over(now)) {
+    Pieces some = shares[thread].take(least, most, unit);
+    for (int other = 1; some.none() && other < threads; ++other) {
+      shares[thread].set(shares[(thread + other) % threads].give(least, unit));
+      some = shares[thread].take(least, most, unit);
+    }
+    if (some.none()) return;
+    region.run(some);
+    const auto took = Interruptible::Clock::now() - now;
+    now += took;
+    if (took < kShortest) least = std::max(least, some.count());
+    if (took < kLongest) most = std::max(most, 2 * some.count());
   }
 }
 
@@ -190,13 +215,8 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
                   int64_t slice) {
   if (n <= 0) return;
   Interruptible* const watch = Interruptible::innermost();
-  const auto run = [&](int64_t begin, int64_t end) {
-    if (watch)
-      run_slices(begin, end, (slice + grain - 1) / grain * grain, body, context, *watch);
-    else
-      body(context, begin, end);
-  };
-  const int64_t pieces = (n + grain - 1) / grain;
+  const Region region = {n, grain * (1 + (n / grain >> 32)), body, context};
+  const int64_t pieces = region.pieces();
   int threads = int(std::min<int64_t>(thread_count(), pieces));
   if (inside_region || forked_child.load(std::memory_order_relaxed)) threads = 1;
 #ifdef _OPENMP
@@ -205,16 +225,27 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
   const int team = threads == 1 ? 1 : startable(thread_count());
   threads = std::min(threads, team);
 #endif
-  if (threads == 1) return run(0, n);
+  const int64_t unit = (slice + region.grain - 1) / region.grain;
+  Share shares[kMaxThreads];
+  const bool sliced = watch && pieces > threads * unit;
+  const auto part = [&](int thread) {
+    return Pieces{part_begin(pieces, thread, threads), part_begin(pieces, thread + 1, threads)};
+  };
+  for (int t = 0; sliced && t < threads; ++t) shares[t].set(part(t));
+  const auto run_part = [&](int thread) {
+    if (sliced)
+      run_slices(region, unit, shares, thread, threads, *watch);
+    else if (!watch || !is_over_before_short(*watch))
+      region.run(part(thread));
+  };
+  if (threads == 1) return run_part(0);
 
   std::atomic<bool> failed{false};
   std::exception_ptr error;
   const auto run_piece = [&](int thread) {
     const Helping helping(watch);
-    const int64_t begin = part_begin(pieces, thread, threads) * grain;
-    const int64_t end = std::min(part_begin(pieces, thread + 1, threads) * grain, n);
     try {
-      if (begin < end) run(begin, end);
+      run_part(thread);
     } catch (...) {  // it must not leave the thread
       if (!failed.exchange(true)) error = std::current_exception();
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 from baregrad import _cpu
 from baregrad.cases import OPS
 from compare import assert_same_bits
-from toolchain import compiler
+from toolchain import SOURCES, compile_shared, compiler
 
 
 def test_counts_the_cpus_that_it_may_use() -> None:
@@ -176,6 +177,19 @@ def test_kernels_go_on_while_another_thread_chooses() -> None:
             done.set()
 
     assert at_once([compute, choose]) == [True, None]
+
+
+@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize("flag", ["-fopenmp", "-pthread"])
+def test_what_a_thread_has_left_is_done_by_others(flag: str, tmp_path: Path) -> None:
+    if flag == "-fopenmp" and "OpenMP" not in _cpu.thread_runtime():
+        pytest.skip("built without OpenMP")
+    sources = [Path(__file__).parent / "stuck_thread.cpp", SOURCES / "csrc" / "threads.cpp"]
+    folder = str(SOURCES / "csrc")
+    library = compile_shared(sources, tmp_path / "stuck_thread.so", flag, "-I", folder)
+    done_beside = ctypes.CDLL(str(library)).done_beside
+    for n, slice in ((400, 1), (403, 5)):
+        assert n - 3 * slice <= done_beside(ctypes.c_int64(n), ctypes.c_int64(slice)) < n
 
 
 def test_a_long_kernel_lets_other_python_threads_run() -> None:
