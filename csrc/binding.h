@@ -187,7 +187,8 @@ class Call {
       bool stopped;
       {
         const py::gil_scoped_release release;
-        const Interruptible interruptible(may_stop_ && hears_signals() ? handler_raised : nullptr);
+        const Interruptible interruptible(may_stop_ && hears_signals() ? handler_raised : nullptr,
+                                          nanoseconds);
         translate_exceptions(kernel);
         stopped = interruptible.stopped();
       }

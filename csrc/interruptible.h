@@ -12,7 +12,9 @@ class Interruptible {
  public:
   using Clock = std::chrono::steady_clock;
 
-  explicit Interruptible(bool (*stop)()) : stop_(stop), next_(Clock::now() + kPause) {
+  // About so long the work takes one thread.
+  Interruptible(bool (*stop)(), double nanoseconds)
+      : nanoseconds(nanoseconds), stop_(stop), next_(Clock::now() + kPause) {
     innermost() = this;
   }
   ~Interruptible() { innermost() = outer_; }
@@ -34,6 +36,8 @@ class Interruptible {
     return stopped();
   }
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+  const double nanoseconds;
 
  private:
   // A person takes 100 ms for at once. To ask wants the GIL, for which a busy Python thread lets one

@@ -133,28 +133,31 @@ bool is_over_before_short(Interruptible& watch) {
   return ++regions % kShortRegions == 0 ? watch.is_over() : watch.stopped();
 }
 
-// How long slices are to take: what is shorter costs more than it evens out, and who is done waits for
-// what is longer.
-constexpr auto kShortest = std::chrono::microseconds(25), kLongest = std::chrono::microseconds(250);
+// How long slices are to take, in nanoseconds: what is shorter costs more than it evens out, and who
+// is done waits for what is longer. A thread alone waits for nobody, and Ctrl-C can wait a millisecond.
+constexpr double kShortest = 25e3, kLongest = 250e3, kLongestAlone = 1000e3;
 
-// What is left to `thread`, and then to others, in slices: first of one length, then of more until
-// they take long enough, and in the end of fewer again.
+// What is left to `thread`, and then to others, in slices: at first as long as they should take, as far
+// as that is known, then longer ones until they do, and in the end shorter ones again.
 void run_slices(const Region& region, int64_t unit, Share* shares, int thread, int threads,
                 Interruptible& watch) {
-  int64_t least = unit, most = unit;
+  const bool alone = threads == 1;
+  const double longest = alone ? kLongestAlone : kLongest;
+  const double first = double(region.pieces()) * std::min(1., longest / watch.nanoseconds);
+  int64_t least = unit, most = std::max(unit, int64_t(first));
   auto now = Interruptible::Clock::now();
   while (!watch.is_over(now)) {
-    Pieces some = shares[thread].take(least, most, unit);
+    Pieces some = shares[thread].take(alone ? most : least, most, unit);
     for (int other = 1; some.none() && other < threads; ++other) {
       shares[thread].set(shares[(thread + other) % threads].give(least, unit));
       some = shares[thread].take(least, most, unit);
     }
     if (some.none()) return;
     region.run(some);
-    const auto took = Interruptible::Clock::now() - now;
-    now += took;
+    const auto before = std::exchange(now, Interruptible::Clock::now());
+    const double took = std::chrono::duration<double, std::nano>(now - before).count();
     if (took < kShortest) least = std::max(least, some.count());
-    if (took < kLongest) most = std::max(most, 2 * some.count());
+    if (took < longest) most = std::max(most, 2 * some.count());
   }
 }
 

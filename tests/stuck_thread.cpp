@@ -50,7 +50,7 @@ extern "C" __attribute__((visibility("default"))) int64_t done_beside(int64_t n,
   work.slice = slice;
   baregrad::set_thread_count(2);
   {
-    const baregrad::Interruptible in_slices(nullptr);
+    const baregrad::Interruptible in_slices(nullptr, 1e12);
     baregrad::parallel_for(n, 1, body, &work, slice);
   }
   for (const auto& times : work.times)
