@@ -141,6 +141,6 @@ def count(library: str) -> None:
 
 
 if __name__ == "__main__":
-    # On the main thread a long call looks at the clock, to see whether it is to be stopped.
+    # On the main thread a long call asks, every so often by the clock, whether a signal has come.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(count, sys.argv[1]).result()
