@@ -12,7 +12,6 @@ class Interruptible {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // About so long the work takes one thread.
   Interruptible(bool (*stop)(), double nanoseconds)
       : nanoseconds(nanoseconds), stop_(stop), next_(Clock::now() + kPause) {
     innermost() = this;
@@ -37,7 +36,9 @@ class Interruptible {
   }
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
-  const double nanoseconds;
+  bool may_stop() const { return stop_ != nullptr; }
+
+  const double nanoseconds;  // that the work takes one thread, about
 
  private:
   // A person takes 100 ms for at once. To ask wants the GIL, for which a busy Python thread lets one

@@ -218,7 +218,7 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
                   int64_t slice) {
   if (n <= 0) return;
   Interruptible* const watch = Interruptible::innermost();
-  const Region region = {n, grain * (1 + (n / grain >> 32)), body, context};
+  const Region region = {n, grain * (1 + (n / grain >> 31)), body, context};
   const int64_t pieces = region.pieces();
   int threads = int(std::min<int64_t>(thread_count(), pieces));
   if (inside_region || forked_child.load(std::memory_order_relaxed)) threads = 1;
@@ -230,7 +230,7 @@ void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t
 #endif
   const int64_t unit = (slice + region.grain - 1) / region.grain;
   Share shares[kMaxThreads];
-  const bool sliced = watch && pieces > threads * unit;
+  const bool sliced = watch && (threads > 1 || watch->may_stop()) && pieces > threads * unit;
   const auto part = [&](int thread) {
     return Pieces{part_begin(pieces, thread, threads), part_begin(pieces, thread + 1, threads)};
   };

@@ -10,9 +10,9 @@ namespace baregrad {
 // and in a forked child, it runs serially. What a body throws first, on any thread, is thrown to the
 // caller when all are done.
 //
-// Long work (interruptible.h) is done in slices of about a quarter of a millisecond, cut at multiples
-// of `slice` indices: a thread that is done takes half of what another has left, and once the work is
-// stopped, no body is called any more.
+// Long work (interruptible.h) is done in slices of about a quarter of a millisecond, of a whole one by
+// a thread alone, cut at multiples of `slice` indices: a thread that is done takes half of what
+// another has left, and once the work is stopped, no body is called any more.
 void parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context,
                   int64_t slice = 1);
 

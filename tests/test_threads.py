@@ -179,17 +179,37 @@ def test_kernels_go_on_while_another_thread_chooses() -> None:
     assert at_once([compute, choose]) == [True, None]
 
 
-@pytest.mark.skipif(compiler() is None, reason="needs a C++ compiler")
-@pytest.mark.parametrize("flag", ["-fopenmp", "-pthread"])
-def test_what_a_thread_has_left_is_done_by_others(flag: str, tmp_path: Path) -> None:
-    if flag == "-fopenmp" and "OpenMP" not in _cpu.thread_runtime():
+@pytest.fixture(scope="module", params=["-fopenmp", "-pthread"])
+def regions(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> ctypes.CDLL:
+    """regions.cpp, compiled with the library's threads: OpenMP's and its own."""
+    if compiler() is None:
+        pytest.skip("needs a C++ compiler")
+    if request.param == "-fopenmp" and "OpenMP" not in _cpu.thread_runtime():
         pytest.skip("built without OpenMP")
-    sources = [Path(__file__).parent / "stuck_thread.cpp", SOURCES / "csrc" / "threads.cpp"]
-    folder = str(SOURCES / "csrc")
-    library = compile_shared(sources, tmp_path / "stuck_thread.so", flag, "-I", folder)
-    done_beside = ctypes.CDLL(str(library)).done_beside
-    for n, slice in ((400, 1), (403, 5)):
-        assert n - 3 * slice <= done_beside(ctypes.c_int64(n), ctypes.c_int64(slice)) < n
+    sources = [Path(__file__).parent / "regions.cpp", SOURCES / "csrc" / "threads.cpp"]
+    out = tmp_path_factory.mktemp("regions") / "regions.so"
+    library = ctypes.CDLL(
+        str(compile_shared(sources, out, request.param, "-I", str(SOURCES / "csrc")))
+    )
+    library.covered.restype = library.done_beside.restype = ctypes.c_int64
+    return library
+
+
+@pytest.mark.parametrize(("n", "slice"), [(400, 1), (403, 5)])
+def test_what_a_thread_has_left_is_done_by_others(regions: ctypes.CDLL, n: int, slice: int) -> None:
+    assert n - 3 * slice <= regions.done_beside(ctypes.c_int64(n), ctypes.c_int64(slice)) < n
+
+
+@pytest.mark.parametrize("grain", [1, 2, 3])
+@pytest.mark.parametrize("pieces", [2**31, 2**32, 2**33])
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_regions_of_very_many_pieces_are_done_as_a_whole(
+    regions: ctypes.CDLL, grain: int, pieces: int, more: int
+) -> None:
+    n = grain * pieces + more
+    assert regions.covered(ctypes.c_int64(n), ctypes.c_int64(grain)) == n
 
 
 def test_a_long_kernel_lets_other_python_threads_run() -> None:

@@ -1,4 +1,5 @@
-// A region of two threads, of which one is stuck in its first piece until the other has done all it can.
+// Regions of two threads: of one that is stuck in its first piece until the other has done all it can, and
+// of very many pieces.
 #include <unistd.h>
 
 #include <atomic>
@@ -41,6 +42,10 @@ void body(void* context, int64_t begin, int64_t end) {
   }
 }
 
+void count(void* context, int64_t begin, int64_t end) {
+  *static_cast<std::atomic<int64_t>*>(context) += end - begin;
+}
+
 }  // namespace
 
 // How many of n indices, in slices, were done beside the stuck one; or -1 if some were not done just
@@ -56,4 +61,13 @@ extern "C" __attribute__((visibility("default"))) int64_t done_beside(int64_t n,
   for (const auto& times : work.times)
     if (times != 1) return -1;
   return work.off ? -1 : work.beside.load();
+}
+
+// How many of n indices, in pieces of `grain`, a body was called for.
+extern "C" __attribute__((visibility("default"))) int64_t covered(int64_t n, int64_t grain) {
+  std::atomic<int64_t> total{0};
+  baregrad::set_thread_count(2);
+  const baregrad::Interruptible in_slices(nullptr, 1e6);
+  baregrad::parallel_for(n, grain, count, &total);
+  return total;
 }
