@@ -23,7 +23,8 @@ from works import Work
 
 HERE = Path(__file__).parent
 SECONDS = 600.0  # that a contestant may be silent for
-WARM = 3  # calls of a round before those that are timed
+WARM = 3  # calls of a round before those that count; as many as those, where they are more
+SETTLE = 0.1  # seconds through which those are repeated, until threads have found processors
 
 
 class OutError(Exception):
@@ -36,10 +37,14 @@ class AbsentError(OutError):
 
 @dataclass(frozen=True)
 class Timing:
-    """A round, by the contestant's clock and by that of the race."""
+    """A round, by the contestant's clock and by that of the race, in ns."""
 
-    times: list[int]  # ns of each call
-    elapsed: int  # ns from the order to the word that it is done
+    times: list[int]  # of each call that counts
+    elapsed: (
+        int  # from the word that it is warm, which may be read late, to the word that it is done
+    )
+    before: list[int]  # of each call between the order and the word that it is warm
+    whole: int  # from the order to the word that it is done
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Draw:
 
     def __init__(self, work: Work, rng: np.random.Generator, folder: Path, calls: int):
         self.work, self.rng, self.folder = work, rng, folder
-        self.calls = calls = WARM + calls
+        self.count, self.warm = calls, max(WARM, calls)
+        self.calls = calls = self.warm + self.count
         self.copies = calls if work.every_call else min(work.copies, calls)
         self.flat = {
             name: draw(rng, length(self.calls, self.copies, int(np.prod(shape))))
@@ -131,16 +137,20 @@ class Contestant:
 
     def round(self, draw: Draw) -> tuple[Timing, Handed]:
         """Have it do the calls of a round, between two looks at a clock of our own."""
-        calls, given = draw.calls - WARM, len(draw.work.inputs)
+        given = len(draw.work.inputs)
         # In a folder of its own, so that nobody finds what another one handed in.
         with tempfile.TemporaryDirectory(dir=draw.folder) as results:
             place = {"folder": str(draw.folder), "results": results}
-            self.order({**place, "warm": WARM, "calls": calls, "copies": draw.copies})
+            counts = {"warm": draw.warm, "calls": draw.count, "copies": draw.copies}
+            settle = 0 if draw.work.state else SETTLE
+            self.order({**place, **counts, "settle": settle})
             self.report()  # that it is ready
             start = time.perf_counter_ns()
             self.order("go")
+            self.report()  # that it is warm
+            warm = time.perf_counter_ns()
             self.report()  # that it is done
-            elapsed = time.perf_counter_ns() - start
+            end = time.perf_counter_ns()
             report = self.report()
 
             def arrays(name: str, n: int) -> list[NDArray]:
@@ -152,9 +162,9 @@ class Contestant:
                 {call: arrays(f"input-{call}", given) for call in draw.checked},
                 list(zip(arrays("place", of), arrays("seen", of), strict=True)),
             )
-        if len(report["times"]) != calls:
-            raise OutError(f"reports {len(report['times'])} times of {calls} calls")
-        return Timing(report["times"], elapsed), handed
+        if len(times := report["times"]) != draw.count:
+            raise OutError(f"reports {len(times)} times of {draw.count} calls")
+        return Timing(times, end - warm, report["before"], end - start), handed
 
     def order(self, words: Any) -> None:
         assert self.child.stdin

@@ -3,7 +3,8 @@
 Each contestant is a process of its own, in every setting that its users know: threads that spin in
 one runtime slow another down, and here the others sleep. They take turns, in another order every
 round, with a pause before each. All get the same new random inputs in every round, and new ones in
-every call. Calls are timed one by one by the contestant, and the round by a clock that it cannot reach.
+every call. Calls are timed one by one by the contestant, and the round by a clock that it cannot reach;
+those of its first half do not count, as threads that slept may share a processor for 90 ms.
 
 What is timed is what is checked: the last call of a round, which no contestant can tell from the
 others, is looked at as it returns, and then held to a definition in float64. `refusals.py` has what

@@ -50,16 +50,20 @@ def wrong(draw: Draw, handed: Handed, setting: Setting) -> str | None:
 
 def clock(rounds: list[Timing]) -> str | None:
     """Whether the times that were reported are those that passed."""
-    told, took = (
-        sum(x) / 1e6 for x in ([sum(r.times) for r in rounds], [r.elapsed for r in rounds])
-    )
-    words = f"reports {told:.3g} ms of rounds that took {took:.3g} ms"
-    if any(sum(r.times) > r.elapsed for r in rounds):
-        return f"{words}: more than there were"
-    untold = [
-        r.elapsed * (1 - SHARE) - sum(r.times) - A_CALL * len(r.times) - A_ROUND for r in rounds
-    ]
-    return f"{words}: less than there were" if rounds and statistics.median(untold) > 0 else None
+    whole = [([*r.before, *r.times], r.whole) for r in rounds]
+    counted = [(r.times, r.elapsed) for r in rounds]
+    if any(sum(times) > took for times, took in whole):
+        return f"{_reports(whole)}: more than there were"
+    for clocked in (whole, counted):
+        untold = [took * (1 - SHARE) - sum(t) - A_CALL * len(t) - A_ROUND for t, took in clocked]
+        if statistics.median(untold) > 0:
+            return f"{_reports(clocked)}: less than there were"
+    return None
+
+
+def _reports(clocked: list[tuple[list[int], int]]) -> str:
+    told, took = (sum(ns) / 1e6 for ns in zip(*((sum(t), e) for t, e in clocked), strict=True))
+    return f"reports {told:.3g} ms of rounds that took {took:.3g} ms"
 
 
 def ceilings(work: Work) -> tuple[float, float]:

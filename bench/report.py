@@ -7,7 +7,7 @@ import json
 import os
 import statistics
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def row(race: Race, least_seconds: float) -> dict[str, Any]:
                 "file": contestant.setting.file,
                 "environment": contestant.setting.environment,
                 "about": contestant.about,
-                "rounds": [asdict(timing) for timing in race.timings[name]],
+                "rounds": [{"times": t.times, "elapsed": t.elapsed} for t in race.timings[name]],
             }
             for name, contestant in race.field.items()
             if name in race.timings

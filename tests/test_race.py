@@ -28,6 +28,7 @@ def _bench(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module("refusals"), "ceilings", lambda work: (1e9, 1e9))
     # On a busy machine more time passes between calls. The cheats keep back half of theirs.
     monkeypatch.setattr(module("refusals"), "SHARE", 0.3)
+    monkeypatch.setattr(module("process"), "SETTLE", 0.01)
 
 
 def module(name: str):
@@ -74,6 +75,26 @@ def test_who_is_honest_stays_in_the_race_and_races_against_himself(work) -> None
         assert all(len(r["times"]) > 1 for r in contestant["rounds"])
 
 
+def test_calls_that_do_not_count_go_on_until_threads_have_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module("process"), "SETTLE", 0.2)
+    works, setting = module("works"), module("settings").Setting("ours", "baregrad_tensors.py")
+    # What has a state is replayed call by call, so there are as many as was said.
+    step = works.step("mlp_step", (16, 784), works.MLP, 1, 4)
+    with closing(module("process").Processes()) as processes:
+        for work in (relu(), step):
+            race = module("race").Race(work, processes, pause=0, seed=0)
+            race.enter(setting)
+            race.round(7, ["ours"])
+            (timing,) = race.timings["ours"]
+            assert len(timing.times) >= 7
+            if work.state:
+                assert len(timing.before) == len(timing.times) - 1
+            else:
+                assert 0.15e9 <= sum(timing.before) <= timing.whole - sum(timing.times)
+
+
 def test_a_setting_that_is_hopeless_in_the_first_round_rests() -> None:
     setting = module("settings").Setting
     tuned = {"TUNED": "1"}
@@ -116,6 +137,7 @@ def test_a_cheat_is_put_out_with_a_sentence(cheat: str, sentence: str) -> None:
         ("not_waited_for", r"reports \S+ ms of rounds that took \S+ ms: less than there were"),
         ("slow_clock", r"reports \S+ ms of rounds that took \S+ ms: less than there were"),
         ("fast_clock", r"reports \S+ ms of rounds that took \S+ ms: more than there were"),
+        ("shifts_time", r"reports \S+ ms of rounds that took \S+ ms: less than there were"),
     ],
 )
 def test_who_plays_with_clocks_is_put_out(cheat: str, sentence: str) -> None:
@@ -145,7 +167,7 @@ def test_what_is_not_installed_is_left_out_with_a_sentence(tmp_path: Path) -> No
 
 def test_a_time_below_what_the_machine_needs_is_refused_unless_the_spread_is_as_large() -> None:
     refusals = module("refusals")
-    fast = [refusals.Timing([1000, 2000, 3000], 6000)] * 3
+    fast = [refusals.Timing([1000, 2000, 3000], 6000, [], 6000)] * 3
     assert refusals.ceiling(fast, [1e-6, 1.1e-6]) is None
     assert refusals.ceiling(fast, [2.1e-6, 2.4e-6]) is None
     assert refusals.ceiling(fast, [3e-6, 3.1e-6]) == (
