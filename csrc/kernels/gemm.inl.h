@@ -76,9 +76,12 @@ struct Result {
   const float* bias;  // of the first column, or null
 
   Place place(const ProductPart& part) const {
-    const bool as_it_is = alpha == 1 && c.col == 1 && part.columns % kLanes == 0;
+    const bool as_it_is = alpha == 1 && c.col == 1;
     if (!as_it_is || (part.first && (bias || (beta != 0 && beta != 1)))) return {};
-    return {c.data + part.row * c.row + part.column, c.row, !part.first || beta == 1};
+    return {.data = c.data + part.row * c.row + part.column,
+            .row = c.row,
+            .add = !part.first || beta == 1,
+            .last = last_lanes(part.columns)};
   }
 
   void operator()(const Tile& tile, const ProductPart& part) const {

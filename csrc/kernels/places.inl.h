@@ -20,9 +20,12 @@ struct Places {
   Place place(const ProductPart& part) const {
     const int64_t image = part.column / grid.columns, column = part.column % grid.columns;
     const bool one_run = grid.rows == 1 && x_step == 1 && column + part.columns <= grid.columns;
-    if (!one_run || part.columns % kLanes != 0) return {};
-    float* to = data + image * image_step + part.row * row_step + column;
-    return {to, row_step, !fresh(part), fresh(part) && bias ? bias + part.row : nullptr};
+    if (!one_run) return {};
+    return {.data = data + image * image_step + part.row * row_step + column,
+            .row = row_step,
+            .add = !fresh(part),
+            .bias = fresh(part) && bias ? bias + part.row : nullptr,
+            .last = last_lanes(part.columns)};
   }
 
   void operator()(const Tile& tile, const ProductPart& part) const {

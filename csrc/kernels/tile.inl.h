@@ -86,12 +86,12 @@ struct Sliver {
   int64_t side, step;
 };
 
-// x (n, k) -> sliver (k, width), zeros beyond n
+// x (n, k) -> sliver (k, width), zeros beyond n to the end of a vector
 inline void pack_sliver(Sliver x, int64_t n, int64_t width, int64_t k, float* sliver) {
   if (x.side == 1) {  // already as it is to be
     for (int64_t p = 0; p < k; ++p, x.data += x.step, sliver += width)
-      for (int64_t j = 0; j < width; j += kLanes)
-        store_upto(sliver + j, j < n ? load_upto(x.data + j, n - j) : Vec{}, width - j);
+      for (int64_t j = 0; j < n; j += kLanes)
+        store_upto(sliver + j, load_upto(x.data + j, n - j), width - j);
     return;
   }
   if (x.step == 1) {
@@ -136,13 +136,17 @@ struct Ahead {
   }
 };
 
+// Of so many columns, those of the last vector.
+inline int64_t last_lanes(int64_t columns) { return (columns - 1) % kLanes + 1; }
+
 // Where a tile of sums goes: rows `row` apart, added to what is there or in its stead, and each row
-// with its bias, if there are any.
+// with its bias, if there are any. Of the last vector of a row there are `last` columns.
 struct Place {
   float* data;
   int64_t row;
   bool add;
   const float* bias = nullptr;
+  int64_t last = kLanes;
 
   void fetch(int64_t rows, int64_t columns) const {
     const float* line = data;
@@ -153,7 +157,25 @@ struct Place {
   }
 };
 
-// sum (Rows, Vectors kLanes) -> to. Always inlined, or the sums would go through memory.
+// sum (Rows, Vectors kLanes) -> to, by vectors that are all whole, or but for the last of a row.
+template <bool Whole, int Rows, int Vectors>
+__attribute__((always_inline)) inline void put_rows(Vec (&sum)[Rows][Vectors], const Place& to) {
+  const auto there = [&](int j) { return Whole || j + 1 < Vectors ? kLanes : to.last; };
+  if (to.add) {
+    const float* from = to.data;
+#pragma GCC unroll 32
+    for (int i = 0; i < Rows; ++i, from += to.row)
+#pragma GCC unroll 8
+      for (int j = 0; j < Vectors; ++j) sum[i][j] += load_upto(from + j * kLanes, there(j));
+  }
+  float* out = to.data;
+#pragma GCC unroll 32
+  for (int i = 0; i < Rows; ++i, out += to.row)
+#pragma GCC unroll 8
+    for (int j = 0; j < Vectors; ++j) store_upto(out + j * kLanes, sum[i][j], there(j));
+}
+
+// The same, with the bias of each row. Always inlined, or the sums would go through memory.
 template <int Rows, int Vectors>
 __attribute__((always_inline)) inline void put_tile(Vec (&sum)[Rows][Vectors], const Place& to) {
   if (to.bias) {
@@ -162,18 +184,10 @@ __attribute__((always_inline)) inline void put_tile(Vec (&sum)[Rows][Vectors], c
 #pragma GCC unroll 8
       for (int j = 0; j < Vectors; ++j) sum[i][j] += broadcast(to.bias[i]);
   }
-  if (to.add) {
-    const float* from = to.data;
-#pragma GCC unroll 32
-    for (int i = 0; i < Rows; ++i, from += to.row)
-#pragma GCC unroll 8
-      for (int j = 0; j < Vectors; ++j) sum[i][j] += load(from + j * kLanes);
-  }
-  float* out = to.data;
-#pragma GCC unroll 32
-  for (int i = 0; i < Rows; ++i, out += to.row)
-#pragma GCC unroll 8
-    for (int j = 0; j < Vectors; ++j) store(out + j * kLanes, sum[i][j]);
+  if (to.last < kLanes)
+    put_rows<false>(sum, to);
+  else
+    put_rows<true>(sum, to);
 }
 
 // multiply.operator()<rows, vectors>(), for as many as a tile has at most
