@@ -14,13 +14,14 @@ FORMATTED = $$(find csrc cuda tests -name '*.h' -o -name '*.cpp' -o -name '*.cu'
 demo: .venv/with-viz
 	$(BIN)/baregrad demo
 
+# Two files at a time: many tests wait for a compiler, or for a child.
 test: .venv/with-test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 deep: .venv/with-test .venv/with-deep-tools
 	cd tests && ../$(BIN)/python -m deep.prove
 
-# On a machine that does nothing else: it took 69 minutes. Results are kept in bench/results.
+# On a machine that does nothing else: it took an hour. Results are kept in bench/results.
 bench: .venv/with-test .venv-bench/ready
 	$(BIN)/pytest bench
 	$(BIN)/python bench/peak.py --save

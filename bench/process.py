@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from baregrad.racing import SETTLE
 from baregrad.typing import NDArray
 from contestant import length, offset, window
 from definitions import Checks
@@ -23,8 +24,7 @@ from works import Work
 
 HERE = Path(__file__).parent
 SECONDS = 600.0  # that a contestant may be silent for
-WARM = 3  # calls of a round before those that count; as many as those, where they are more
-SETTLE = 0.1  # seconds through which those are repeated, until threads have found processors
+WARM = 3  # calls of a round before those that count, or as many as those if these are more
 
 
 class OutError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +207,7 @@ def test_calls_of_a_microsecond_are_timed_as_long_as_others(
     clock = iter(range(10**9))
     monkeypatch.setattr(ladder.time, "perf_counter", lambda: next(clock) / 1e6)
     monkeypatch.setattr(ladder, "_SECONDS", 0.1)
-    assert ladder._timed(OPS["gemm"].case(1, 1, 1)) == pytest.approx(1e-6)
+    assert ladder._timed(lambda: None) == pytest.approx(1e-6)
     assert next(clock) == pytest.approx(200_000, rel=0.01)  # two looks at it for each call
 
 
@@ -226,6 +227,26 @@ def test_the_command_prints_all_rungs_from_the_kernel_in_use_down(
     gains = re.findall(r"B?/s +([\d.]+x)? +\d+%", out)
     assert [bool(gain) for gain in gains] == [not name.startswith("0_") for name in printed]
     assert f"{_cpu.in_use()}, {_cpu.get_num_threads()} threads" in out
+
+
+def test_rungs_take_turns_and_the_middle_turn_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the machine may be slow for one of them; of what takes long one turn is enough."""
+    took = {
+        "in use": [0.4, 0.1, 0.3, 0.2, 0.1],
+        "1_rows": [0.2, 0.2, 9.0, 0.2, 0.2],
+        "0_naive": [2.0],
+    }
+    turns: list[str] = []
+    monkeypatch.setattr(ladder, "_rungs", lambda op: ["0_naive", "1_rows"])
+    monkeypatch.setattr(ladder, "_rung", lambda op, name: turns.append(name) or nullcontext())
+    monkeypatch.setattr(ladder, "_timed", lambda call: took[turns[-1]].pop(0))
+    monkeypatch.setattr(ladder, "_ceilings", lambda case: (1.0, 1.0))
+    monkeypatch.setattr(OPS["gemm"], "tests", [])
+    ((_, rows),) = ladder.climb("gemm", [OPS["gemm"].case(2, 2, 2)])
+    assert [row.milliseconds for row in rows] == [200, 200, 2000]
+    assert turns[:3] == ["in use", "1_rows", "0_naive"]  # held to the case
+    assert turns[3:8] == ["in use", "1_rows", "0_naive", "in use", "1_rows"]
+    assert not any(took.values())
 
 
 def test_a_gain_is_over_the_rung_below_and_a_share_of_the_nearer_ceiling() -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 Turn: TypeAlias = Callable[[], Callable[[], object]]
 PAUSE = 0.3  # seconds: OpenMP runtimes spin for up to 0.2 after their last call
+SETTLE = 0.1  # seconds for which two threads that slept may have one core between them
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,14 @@ def race(
 
 
 def median_time(call: Callable[[], object], seconds: float, least: int = 5) -> float:
-    """Of calls one after the other for so many seconds, without the first.
+    """Of calls one after the other for so many seconds: at least `least`, unless one takes longer.
 
-    At least `least`, unless one takes longer than that.
+    Those before do not count, one or for SETTLE.
     """
+    end = time.perf_counter() + min(seconds, SETTLE)
     call()
+    while time.perf_counter() < end:
+        call()
     times: list[float] = []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or not times or (len(times) < least and times[0] < seconds):

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from . import options
 
 HELP = "climb from the definition of an op to its kernel in use: what each idea is worth here"
 PRODUCTION = "in use"
-_SECONDS, _LEAST_CALLS, _PATIENCE = 0.5, 3, 2.0  # fewer calls, if they take longer than that
+# Turns of a rung, and seconds of a turn; a rung whose calls take longer than the last has one turn.
+_TURNS, _SECONDS, _SLOW = 5, 0.15, 0.5
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,15 @@ def climb(op: str, cases: Sequence[Case]) -> Iterator[tuple[Case, list[Row]]]:
                 if wrong := trial.first_wrong(case):
                     raise ValueError(f"[{case.kernel}] {name}: {wrong}")
     for case in cases:
-        before, seconds = _ceilings(case), []
-        for name in names:
-            with _rung(op, name):
-                seconds.append(_timed(case))
+        before, arguments = _ceilings(case), case.arguments(np.random.default_rng(0))
+        medians: dict[str, list[float]] = {name: [] for name in names}
+        for turn in range(_TURNS):
+            for name, took in medians.items():
+                if turn == 0 or took[0] < _SLOW:
+                    with _rung(op, name):
+                        took.append(_timed(partial(case.run, backend.CPU.table, arguments)))
         peak, copy = map(max, before, _ceilings(case))
+        seconds = list(map(statistics.median, medians.values()))
         yield case, list(rows_of(op, case, names, seconds, peak, copy))
 
 
@@ -232,14 +238,13 @@ def _idea(op: str, name: str, folder: Path = HEADERS) -> str:
     return comment.partition(": ")[2].partition(". ")[0].rstrip(".")
 
 
-def _timed(case: Case) -> float:
-    """The median time of a call, in seconds."""
-    arguments = case.arguments(np.random.default_rng(0))
+def _timed(call: Callable[[], object]) -> float:
+    """The median time of a call in a turn, in seconds."""
     times: list[float] = []
     total = 0.0
-    while total < (_SECONDS if len(times) >= _LEAST_CALLS else _PATIENCE):
+    while not times or total < _SECONDS:
         start = time.perf_counter()
-        case.run(backend.CPU.table, arguments)
+        call()
         times.append(time.perf_counter() - start)
         total += times[-1]
     return statistics.median(times)
