@@ -29,8 +29,14 @@ typedef uint8_t Bytes __attribute__((vector_size(kLanes)));        // a byte for
 typedef float UnalignedVec __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
 constexpr int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+constexpr int64_t divide_down(int64_t x, int64_t y) { return x / y - (x % y < 0); }  // y > 0
 constexpr int64_t round_up(int64_t x, int64_t y) { return divide_up(x, y) * y; }
 constexpr int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+constexpr int64_t most(int64_t x, int64_t y) { return x > y ? x : y; }
+
+struct Span {
+  int64_t begin, end;
+};
 
 inline Vec broadcast(float x) { return x - Vec{}; }  // x + 0 would turn -0 into +0
 inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
