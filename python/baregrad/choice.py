@@ -191,12 +191,15 @@ def autocast(device_type: str, dtype: str = "bfloat16", enabled: bool = True) ->
     return use(precision=names[dtype]) if enabled else use()
 
 
-def rungs() -> Iterator[tuple[str, str, str, Path]]:
+@cache
+def rungs() -> tuple[tuple[str, str, str, Path], ...]:
     """All rungs of the ladders, as backend, op, number_idea and file."""
-    for where, (folder, suffix) in _LADDERS.items():
-        for path in sorted(folder.glob(f"*{suffix}")):
-            if named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem):
-                yield where, named[1], named[2], path
+    return tuple(
+        (where, named[1], named[2], path)
+        for where, (folder, suffix) in _LADDERS.items()
+        for path in sorted(folder.glob(f"*{suffix}"))
+        if (named := re.fullmatch(r"(\w+?)_(\d+_\w+)", path.stem))
+    )
 
 
 def _find(op: str, value: str) -> str:

@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
         "selftest",
         description=f"{HELP}. A result may be off the exact one by the bound of its case; "
         "`baregrad show` says where the bound of an op comes from. Exit code 1 if one is further "
-        "off. About ten seconds.",
+        "off. About twenty seconds.",
     )
     options.add_machine(parser, devices=False)
     parser.set_defaults(run=run)
