@@ -4,19 +4,21 @@
 // said by whoever asks for the product, so that a matrix of windows is never in memory.
 //
 // From the inside: a tile (tile.inl.h) lives in registers; a sliver of b (kBlockK x kTileColumns: 16
-// to 64 KiB) is used again and again while rows of a pass by; a task computes kTaskRows x
-// kTaskColumns of c, so that its part of a stays in the second-level cache; a panel is what is
-// packed at a time. Of an a that stays there as a whole, each thread has slivers of b for itself.
+// to 64 KiB) is used again and again while rows of a pass by; a task computes so many tiles of c
+// that its parts of a and b stay in the second-level cache; a panel is what is packed at a time. Of
+// an a that stays there as a whole, each thread has slivers of b for itself.
 #include "tile.inl.h"
 
 namespace baregrad::BAREGRAD_ISA {
 namespace {
 
-constexpr int64_t kTaskTiles = 6;
-constexpr int64_t kTaskSlivers = divide_up(128, kTileColumns);
-constexpr int64_t kTaskRows = kTileRows * kTaskTiles, kTaskColumns = kTileColumns * kTaskSlivers;
-constexpr int64_t kPanelRows = kTaskRows * 48;        // with kBlockK 512: 2 to 8 MiB of a
-constexpr int64_t kPanelColumns = kTaskColumns * 32;  // 8 MiB of b
+// A sliver of b that fits the first-level cache meets 6 of a there. A larger one comes from the second
+// in any case: then the sliver of a stays, and 1 MiB of b passes by.
+constexpr bool kFits = kTileColumns * kBlockK <= 1 << 13;
+constexpr int64_t kTaskTiles = kFits ? 6 : 1;
+constexpr int64_t kTaskSlivers = divide_up(kFits ? 128 : 512, kTileColumns);
+constexpr int64_t kPanelRows = kTileRows * 288;  // with kBlockK 512: 2 to 8 MiB of a
+constexpr int64_t kPanelColumns = round_up(4096, kTileColumns* kTaskSlivers);  // 8 MiB of b
 
 // Floats of a that stay in the second-level cache while b streams past them: 256 KiB.
 constexpr int64_t kNearFloats = 1 << 16;

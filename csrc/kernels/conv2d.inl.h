@@ -202,10 +202,10 @@ void conv2d_backward_input(const float* dout, const float* weight, float* dx, Co
 }
 
 // Chunks of the batch whose sums for the weights are made apart: where the weights are few, so are
-// the tasks that one product has.
+// the tasks that one product has, of 6 tiles by 128 columns each.
 inline int64_t batch_chunks(const Conv2dSize& s) {
   const int64_t o = s.o / s.groups, k = s.c / s.groups * s.kh * s.kw;
-  const int64_t tasks = divide_up(k, kTaskRows) * divide_up(o, kTaskColumns);
+  const int64_t tasks = divide_up(k, 6 * kTileRows) * divide_up(o, 128);
   const double work = double(o) * double(k) * double(s.n) * double(s.oh * s.ow);
   int64_t chunks = 1;
   while (2 * chunks <= s.n && chunks * tasks < kManyTasks &&
