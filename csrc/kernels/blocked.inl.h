@@ -16,9 +16,10 @@ namespace {
 // in any case: then the sliver of a stays, and 1 MiB of b passes by.
 constexpr bool kFits = kTileColumns * kBlockK <= 1 << 13;
 constexpr int64_t kTaskTiles = kFits ? 6 : 1;
-constexpr int64_t kTaskSlivers = divide_up(kFits ? 128 : 512, kTileColumns);
+constexpr int64_t kTaskColumns = round_up(kFits ? 128 : 512, kTileColumns);
+constexpr int64_t kTaskSlivers = kTaskColumns / kTileColumns;
 constexpr int64_t kPanelRows = kTileRows * 288;  // with kBlockK 512: 2 to 8 MiB of a
-constexpr int64_t kPanelColumns = round_up(4096, kTileColumns* kTaskSlivers);  // 8 MiB of b
+constexpr int64_t kPanelColumns = round_up(4096, kTaskColumns);  // 8 MiB of b
 
 // Floats of a that stay in the second-level cache while b streams past them: 256 KiB.
 constexpr int64_t kNearFloats = 1 << 16;
