@@ -5,7 +5,7 @@ from __future__ import annotations
 from .plugins import Fault
 
 CPU = [
-    Fault("gemm", "drops the last k term", "steps = least(kLine, k - p0)", "steps = least(kLine, k - 1 - p0)", "tile"),
+    Fault("gemm", "drops the last k term", "steps = least(run, k - p0)", "steps = least(run, k - 1 - p0)", "tile"),
     Fault("gemm", "drops the last column of a tail", "store_apart(to, c.col, out, n);",
           "store_apart(to, c.col, out, n - (n % kLanes == 3));"),
     Fault("gemm", "forgets beta", "out = fma(broadcast(beta), load_apart(to, c.col, n), out)", "out = out"),
